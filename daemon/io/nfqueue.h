@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace synward::io {
+
+struct NfQueueOptions {
+  std::uint16_t number = 0;
+  std::uint32_t max_length = 16384;   // packets waiting in the kernel
+  std::uint32_t copy_range = 0xffff;  // bytes of each packet copied to us; clipped to 65531
+  bool fail_open = false;             // a full queue accepts instead of dropping: SYN queues only
+  int receive_buffer_bytes = 16 << 20;
+};
+
+// One packet as the kernel delivered it. `bytes` is writable, starts at the IP header, and stays
+// valid until the next receive() of the same queue.
+struct QueuedPacket {
+  std::uint32_t id = 0;
+  std::span<std::uint8_t> bytes;
+  std::uint32_t original_length = 0;  // > bytes.size() if the copy range cut it
+  std::uint32_t in_interface = 0;     // ifindex
+  std::uint32_t mark = 0;
+  bool checksum_partial = false;     // NFQA_SKB_CSUMNOTREADY: to be completed, not wrong
+  bool checksum_unverified = false;  // NFQA_SKB_CSUM_NOTVERIFIED: nobody checked it yet
+  bool gso = false;                  // NFQA_SKB_GSO: the kernel recomputes checksums per segment
+};
+
+// A netfilter queue: receives in batches (recvmmsg), answers in batches (verdict messages
+// concatenated in one sendmsg). Verdicts are given in the order of receipt: the kernel looks a
+// packet up from the head of a list (before 7.0). Not thread safe; one worker owns it.
+class NfQueue {
+ public:
+  static constexpr std::size_t batch_size = 64;
+
+  // One sentence on failure: which queue, what is wrong, which line cures it; a queue that
+  // somebody else reads names that process.
+  static std::expected<NfQueue, std::string> open(const NfQueueOptions& options);
+  NfQueue(NfQueue&&) noexcept;
+  NfQueue& operator=(NfQueue&&) noexcept;
+  ~NfQueue();
+
+  int fd() const;
+  std::uint16_t number() const;
+
+  // Up to batch_size packets; empty if none is waiting. Never blocks. ENOBUFS is not an error
+  // (NETLINK_NO_ENOBUFS; the kernel's drop counters tell).
+  std::span<QueuedPacket> receive();
+
+  // Verdicts are collected and performed by flush(), or earlier when many bytes are pending.
+  // `payload` replaces the packet and must stay valid until then.
+  void drop(std::uint32_t id);
+  void accept(std::uint32_t id, std::uint32_t mark);
+  void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
+  void flush();
+
+  // Verdicts that the kernel did not take (sendmsg failed); their packets stay queued.
+  std::uint64_t send_errors() const;
+
+ private:
+  struct Impl;
+  explicit NfQueue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A line of /proc/net/netfilter/nfnetlink_queue.
+struct QueueStatistics {
+  std::uint16_t number = 0;
+  std::uint32_t port_id = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t dropped_full = 0;    // queue_dropped: max_length reached
+  std::uint64_t dropped_socket = 0;  // user_dropped: receive buffer full
+};
+
+}  // namespace synward::io

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/wire/address.h"
+
+namespace synward::io {
+
+// What the rules are made from.
+struct RulesetPlan {
+  std::vector<std::string> client_interfaces;
+  std::vector<std::string> server_interfaces;
+  std::vector<wire::Endpoint> listens;   // destinations of client packets
+  std::vector<wire::Endpoint> backends;  // sources of server packets (listens of transparent services too)
+  std::uint16_t queue_start = 24100;
+  std::uint16_t workers = 1;  // worker n reads queue_start+2n (SYNs) and queue_start+2n+1
+  std::uint32_t mark = 0x53590000;
+  std::uint32_t mark_mask = 0xffff0000;
+};
+
+// The nftables tables `ip synward` and `ip6 synward` with flags owner, in one transaction: they
+// die with this object's socket and nobody else can edit them.
+class Ruleset {
+ public:
+  // Installs. Uses the native `queue` expression, and the xt NFQUEUE target (revision 3) where
+  // the kernel has no nft_queue. One sentence on failure; nothing stays behind then.
+  static std::expected<Ruleset, std::string> install(const RulesetPlan& plan);
+  Ruleset(Ruleset&&) noexcept;
+  Ruleset& operator=(Ruleset&&) noexcept;
+  ~Ruleset();  // removes the tables
+
+  bool uses_native_queue() const;
+  // SYN-ACKs carrying our mark that left through a client interface: what the kernel let through
+  // of the challenges that we wrote (kernel.md, reply in place).
+  std::expected<std::uint64_t, std::string> synacks_passed() const;
+  // False if a table of ours is gone.
+  bool present() const;
+  // Deletes the tables now; used by the ordered stop.
+  std::expected<void, std::string> remove();
+
+ private:
+  struct Impl;
+  explicit Ruleset(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace synward::io

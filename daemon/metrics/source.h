@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Where a scrape gets its numbers from.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "proxy/counters.h"
+
+namespace synward::metrics {
+
+// The label values of one service; backends in the order of ServiceCounters::backends.
+struct ServiceNames {
+  std::string name;
+  std::vector<std::string> backends;
+};
+
+// A transparent service stands under its listen addresses: it has no backend of its own to name.
+std::vector<ServiceNames> service_names(std::span<const config::Service> services);
+
+enum class QueueRole { syn, flow };
+
+struct QueueSample {
+  std::uint16_t number = 0;
+  QueueRole role = QueueRole::syn;
+  std::uint64_t waiting = 0;
+  std::uint64_t dropped_full = 0;
+  std::uint64_t dropped_socket = 0;
+};
+
+// `workers` are borrowed and must outlive the Collector. services[i] is described by
+// Counters::services[i] of every worker. `queues` runs on the HTTP thread at every scrape.
+struct MetricsSource {
+  std::vector<ServiceNames> services;
+  std::vector<const Counters*> workers;
+  std::function<std::vector<QueueSample>()> queues;
+};
+
+}  // namespace synward::metrics

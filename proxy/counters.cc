@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/counters.h"
+
+namespace synward {
+namespace {
+
+struct ReasonWords {
+  const char* name;
+  const char* text;
+};
+
+constexpr ReasonWords words[] = {
+#define SYNWARD_REASON_WORDS(name, text) {#name, text},
+    SYNWARD_REASONS(SYNWARD_REASON_WORDS)
+#undef SYNWARD_REASON_WORDS
+};
+
+}  // namespace
+
+const char* reason_name(Reason reason) { return words[reason].name; }
+const char* reason_text(Reason reason) { return words[reason].text; }
+
+Counters::Counters(const std::vector<std::size_t>& backends_per_service) {
+  for (std::size_t backends : backends_per_service) services.emplace_back(backends);
+  services.emplace_back(0);
+}
+
+}  // namespace synward

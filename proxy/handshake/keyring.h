@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "proxy/shared/cookie.h"
+#include "proxy/time.h"
+#include "proxy/wire/address.h"
+
+namespace synward::handshake {
+
+using MasterKey = std::array<std::uint8_t, 16>;
+using Epoch = std::uint32_t;
+
+inline constexpr std::chrono::seconds epoch_length{64};          // C3
+inline constexpr std::chrono::seconds anchor_overlap{128};       // C4: both anchors are accepted
+inline constexpr std::chrono::seconds next_epoch_tolerance{4};   // C4: a node slightly ahead
+
+// Keys derived from the master key, one per 64 s epoch of the guarded wall clock (C2..C4). Every
+// holder of the same master key and of about the same time derives the same ones. One per worker.
+class Keyring {
+ public:
+  // `wall_offset`: CLOCK_REALTIME minus CLOCK_BOOTTIME.
+  Keyring(const MasterKey& master, Duration wall_offset);
+
+  // C4: the wall clock was stepped. The offset before it is accepted for 128 s more.
+  void re_anchor(Duration wall_offset, Instant now);
+
+  Epoch epoch(Instant now) const;
+  const synward_cookie_key& key(Epoch epoch);  // cached
+
+  // Epochs that a cookie with this parity bit may be of, likeliest first: current or previous; in
+  // the last 4 s of an epoch also the next; after a re-anchor the same for the old offset.
+  class Candidates;
+  Candidates candidates(Instant now, unsigned parity) const;
+
+  // Milliseconds of the challenge's TSval clock for this pair (C9): boot time plus an offset that
+  // is constant for the pair, so that it never runs backwards across connections.
+  std::uint32_t timestamp_clock(Instant now, const wire::Address& client,
+                                const wire::Address& service) const;
+
+ private:
+  struct CachedKey { Epoch epoch = 0; bool valid = false; synward_cookie_key key{}; };
+  MasterKey master_;
+  Duration wall_offset_;
+  Duration old_wall_offset_{};
+  Instant old_offset_until_{};
+  std::array<CachedKey, 8> cache_{};
+};
+
+class Keyring::Candidates {
+ public:
+  std::span<const Epoch> all() const { return {epochs_.data(), count_}; }
+  void add(Epoch epoch);  // once each
+
+ private:
+  std::array<Epoch, 4> epochs_{};
+  std::size_t count_ = 0;
+};
+
+}  // namespace synward::handshake

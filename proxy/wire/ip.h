@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The only place, beside emit, that knows how an IPv4 and an IPv6 header look.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+
+#include "proxy/shared/reasons.h"
+#include "proxy/wire/address.h"
+
+namespace synward::wire {
+
+using Reason = ::synward_reason;
+
+inline constexpr std::size_t ipv4_header_length = 20;
+inline constexpr std::size_t ipv6_header_length = 40;
+// RFC 8200 asks for no limit; a chain longer than this is an attack on parsers.
+inline constexpr int extension_headers_max = 8;
+
+struct IpHeader {
+  Address source, destination;
+  std::size_t transport_offset = 0;  // of the TCP header
+  std::size_t total_length = 0;      // of the packet, padding of the link layer excluded
+  std::uint8_t traffic_class = 0;
+  bool plain = true;  // no IPv4 options, no IPv6 extension headers
+
+  bool is_ipv4() const { return source.is_ipv4(); }
+};
+
+// `bytes` starts at the IP header; `original_length` is the packet's length before the queue's
+// copy range cut it. Fragments, atomic ones (RFC 6946) included, are refused: without the whole
+// segment its checksum cannot be verified.
+std::expected<IpHeader, Reason> parse_ip(std::span<const std::uint8_t> bytes,
+                                         std::size_t original_length);
+
+}  // namespace synward::wire

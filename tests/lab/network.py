@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The three namespaces: client - middlebox - server, and how they are wired.
+
+           203.0.113.0/24                     198.51.100.0/24
+           2001:db8:1::/64                    2001:db8:2::/64
+    client c0 ------------ m0 middlebox m1 ------------ s0 server
+
+Spoofed sources (198.18.0.0/15, 2001:db8:f::/48) are routed back to the client's namespace and
+discarded there, as early as possible: an answer to them must cost the measured machine nothing.
+"""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+
+from . import netns
+
+PREFIX = "synlab"
+CLIENTS4, CLIENTS6 = "203.0.113.0/24", "2001:db8:1::/64"
+SERVERS4, SERVERS6 = "198.51.100.0/24", "2001:db8:2::/64"
+SPOOFED4, SPOOFED6 = "198.18.0.0/15", "2001:db8:f::/48"
+SERVICE = {4: "198.51.100.10", 6: "2001:db8:2::10"}
+GATEWAY_CLIENT = {4: "203.0.113.1", 6: "2001:db8:1::1"}
+GATEWAY_SERVER = {4: "198.51.100.1", 6: "2001:db8:2::1"}
+CLIENT_HOSTS = range(2, 21)  # 203.0.113.2 .. .20: enough ports for every test
+# The generator refuses to run on an interface whose address is not one of these (lab/guard.cc).
+MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
+       "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04"}
+
+_numbers = itertools.count()
+
+
+def client_address(family, host=2):
+    return f"203.0.113.{host}" if family == 4 else f"2001:db8:1::{host:x}"
+
+
+def endpoint(family, port=80):
+    return f"{SERVICE[4]}:{port}" if family == 4 else f"[{SERVICE[6]}]:{port}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How the network cards behave; the defaults are those of ordinary veth pairs with NAPI."""
+    gro: bool = True  # veth has NAPI, and takes XDP frames, only with GRO (or a program) on
+    tso: bool = True
+    threaded: bool = False  # NAPI in kernel threads, which can be pinned
+    sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
+
+
+class Network:
+    def __init__(self, options=Options()):
+        netns.remove_stale(PREFIX)
+        self.options = options
+        self._closers = []
+        try:
+            base = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
+            self.client = self._namespace(f"{base}-client")
+            self.middlebox = self._namespace(f"{base}-middlebox")
+            self.server = self._namespace(f"{base}-server")
+            self._quiet()
+            self._wire(self.client, "c0", self.middlebox, "m0")
+            self._wire(self.middlebox, "m1", self.server, "s0")
+            self._address()
+            self._settings()
+            self._discard()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        while self._closers:
+            self._closers.pop()()
+
+    def namespaces(self):
+        return (self.client, self.middlebox, self.server)
+
+    def _namespace(self, name):
+        namespace = netns.Namespace(name)
+        self._closers.append(namespace.close)
+        return namespace
+
+    def _quiet(self):
+        # No link-local addresses, no router solicitation: the only packets are the test's.
+        for ns in self.namespaces():
+            ns.set_sysctls({f"net.ipv6.conf.{which}.{key}": value
+                            for which in ("all", "default")
+                            for key, value in (("accept_ra", 0), ("router_solicitations", 0),
+                                               ("accept_dad", 0), ("addr_gen_mode", 1))})
+
+    def _wire(self, near, near_name, far, far_name):
+        near.ip("link", "add", near_name, "address", MAC[near_name], "type", "veth",
+                "peer", "name", far_name, "address", MAC[far_name], "netns", far.name)
+        for ns, name in ((near, near_name), (far, far_name)):
+            flag = {True: "on", False: "off"}
+            ns.run("ethtool", "-K", name, "gro", flag[self.options.gro],
+                   "tso", flag[self.options.tso], "gso", flag[self.options.tso])
+            ns.ip("link", "set", name, "txqueuelen", "10000", "up")
+            if self.options.threaded:
+                ns.write_sys(f"/sys/class/net/{name}/threaded", "1")
+
+    def _address(self):
+        for family, bits in ((4, 24), (6, 64)):
+            nodad = ("nodad",) if family == 6 else ()
+            for host in CLIENT_HOSTS:
+                self.client.ip("addr", "add", f"{client_address(family, host)}/{bits}", "dev", "c0", *nodad)
+            for ns, name, address in ((self.middlebox, "m0", GATEWAY_CLIENT[family]),
+                                      (self.middlebox, "m1", GATEWAY_SERVER[family]),
+                                      (self.server, "s0", SERVICE[family])):
+                ns.ip("addr", "add", f"{address}/{bits}", "dev", name, *nodad)
+            self._neighbour(self.client, "c0", GATEWAY_CLIENT[family], "m0")
+            self._neighbour(self.server, "s0", GATEWAY_SERVER[family], "m1")
+            self._neighbour(self.middlebox, "m1", SERVICE[family], "s0")
+            for host in CLIENT_HOSTS:
+                self._neighbour(self.middlebox, "m0", client_address(family, host), "c0")
+            self.client.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_CLIENT[family], "dev", "c0")
+            self.server.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_SERVER[family], "dev", "s0")
+            self.middlebox.ip(f"-{family}", "route", "add", SPOOFED4 if family == 4 else SPOOFED6,
+                              "via", client_address(family), "dev", "m0")
+
+    @staticmethod
+    def _neighbour(ns, device, address, peer):
+        ns.ip("neigh", "replace", address, "lladdr", MAC[peer], "nud", "permanent", "dev", device)
+
+    def _settings(self):
+        self.middlebox.set_sysctls({
+            "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1,
+            **{f"net.ipv4.conf.{which}.{key}": 0 for which in ("all", "default", "m0", "m1")
+               for key in ("rp_filter", "send_redirects")}})
+        for ns in (self.client, self.server):
+            ns.set_sysctls({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
+                            "net.core.somaxconn": 65535, "net.ipv4.tcp_max_syn_backlog": 65535,
+                            "net.ipv4.tcp_max_tw_buckets": 262144,
+                            "net.ipv4.ip_local_port_range": "10000 65000"})
+
+    def _discard(self):
+        if self.options.sink == "xdp":
+            program = build_directory() / "tests" / "sink.bpf.o"
+            self.client.ip("-force", "link", "set", "dev", "c0", "xdpdrv", "obj", str(program), "sec", "xdp")
+            return
+        self.client.nft(f"""
+            table netdev sink {{
+              chain spoofed {{
+                type filter hook ingress device c0 priority -500; policy accept;
+                ip daddr {SPOOFED4} drop
+                ip6 daddr {SPOOFED6} drop
+              }}
+            }}""")
+
+
+def repository():
+    return pathlib.Path(__file__).resolve().parents[2]
+
+
+def build_directory():
+    return pathlib.Path(os.environ.get("SYNWARD_BUILD", repository() / "build"))
