@@ -74,6 +74,8 @@ enum class RejectReason : std::uint8_t { mac, replayed };
 enum class CloseReason : std::uint8_t { fin, reset, idle, backend_refused, backend_timeout, shutdown };
 enum class BackendFailure : std::uint8_t { refused, timeout, unreachable };
 
+enum class LeftOut : std::uint8_t { fast_open, multipath, authentication };
+
 inline constexpr std::size_t close_reason_count = 6;
 inline constexpr std::size_t backend_failure_count = 3;
 
@@ -91,6 +93,8 @@ struct ServiceCounters {
   Gauge half_open_connections, half_open_peak, half_open_limit;
   Counter half_open_untracked, half_open_expired, half_open_reset, half_open_displaced;
 
+  // SYNs whose challenge left an option out on purpose (O4): [LeftOut].
+  std::array<Counter, 3> options_left_out;
   Counter syns_received, client_syn_retransmits, synacks_sent, synack_retransmits;
   std::array<Counter, 2> cookies_redeemed;  // by RedeemSource
   std::array<Counter, 2> cookies_rejected;  // by RejectReason

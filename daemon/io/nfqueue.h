@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "daemon/io/packet_message.h"
+
 namespace synward::io {
 
 struct NfQueueOptions {
@@ -14,19 +16,6 @@ struct NfQueueOptions {
   std::uint32_t copy_range = 0xffff;  // bytes of each packet copied to us; clipped to 65531
   bool fail_open = false;             // a full queue accepts instead of dropping: SYN queues only
   int receive_buffer_bytes = 16 << 20;
-};
-
-// One packet as the kernel delivered it. `bytes` is writable, starts at the IP header, and stays
-// valid until the next receive() of the same queue.
-struct QueuedPacket {
-  std::uint32_t id = 0;
-  std::span<std::uint8_t> bytes;
-  std::uint32_t original_length = 0;  // > bytes.size() if the copy range cut it
-  std::uint32_t in_interface = 0;     // ifindex
-  std::uint32_t mark = 0;
-  bool checksum_partial = false;     // NFQA_SKB_CSUMNOTREADY: to be completed, not wrong
-  bool checksum_unverified = false;  // NFQA_SKB_CSUM_NOTVERIFIED: nobody checked it yet
-  bool gso = false;                  // NFQA_SKB_GSO: the kernel recomputes checksums per segment
 };
 
 // A netfilter queue: receives in batches (recvmmsg), answers in batches (verdict messages
@@ -51,28 +40,23 @@ class NfQueue {
   std::span<QueuedPacket> receive();
 
   // Verdicts are collected and performed by flush(), or earlier when many bytes are pending.
-  // `payload` replaces the packet and must stay valid until then.
+  // `payload` replaces the packet and must stay valid until then; one longer than
+  // VerdictBatch::max_payload (65531) cannot be expressed: the packet is dropped and counted.
   void drop(std::uint32_t id);
   void accept(std::uint32_t id, std::uint32_t mark);
   void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
   void flush();
 
-  // Verdicts that the kernel did not take (sendmsg failed); their packets stay queued.
+  // Verdicts that could not be sent: their packets were dropped instead (or, if that failed too,
+  // wait in the kernel until the queue closes).
   std::uint64_t send_errors() const;
+  // Verdicts that the kernel refused: the packet was gone (its interface went down).
+  std::uint64_t refused_verdicts() const;
 
  private:
   struct Impl;
   explicit NfQueue(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
-};
-
-// A line of /proc/net/netfilter/nfnetlink_queue.
-struct QueueStatistics {
-  std::uint16_t number = 0;
-  std::uint32_t port_id = 0;
-  std::uint64_t waiting = 0;
-  std::uint64_t dropped_full = 0;    // queue_dropped: max_length reached
-  std::uint64_t dropped_socket = 0;  // user_dropped: receive buffer full
 };
 
 }  // namespace synward::io

@@ -14,12 +14,16 @@ namespace synward::io {
 struct RulesetPlan {
   std::vector<std::string> client_interfaces;
   std::vector<std::string> server_interfaces;
-  std::vector<wire::Endpoint> listens;   // destinations of client packets
-  std::vector<wire::Endpoint> backends;  // sources of server packets (listens of transparent services too)
+  std::vector<wire::Endpoint> listens;  // destinations of client packets
+  std::vector<wire::Endpoint>
+      backends;  // sources of server packets (listens of transparent services too)
   std::uint16_t queue_start = 24100;
   std::uint16_t workers = 1;  // worker n reads queue_start+2n (SYNs) and queue_start+2n+1
   std::uint32_t mark = 0x53590000;
   std::uint32_t mark_mask = 0xffff0000;
+  // Of the hash that spreads clients over workers. Random, or a flood can be aimed at one worker;
+  // the same for all plans of a process, or flows change their worker at a reload.
+  std::uint32_t steering_seed = 0;
 };
 
 // The nftables tables `ip synward` and `ip6 synward` with flags owner, in one transaction: they
@@ -33,11 +37,15 @@ class Ruleset {
   Ruleset& operator=(Ruleset&&) noexcept;
   ~Ruleset();  // removes the tables
 
+  // The rules of another plan instead, in one transaction: no packet meets half of either, and
+  // on an error the old ones stay. Counters go on.
+  std::expected<void, std::string> replace(const RulesetPlan& plan);
+
   bool uses_native_queue() const;
   // SYN-ACKs carrying our mark that left through a client interface: what the kernel let through
   // of the challenges that we wrote (kernel.md, reply in place).
   std::expected<std::uint64_t, std::string> synacks_passed() const;
-  // False if a table of ours is gone.
+  // False if a table of ours is gone (or the kernel does not answer).
   bool present() const;
   // Deletes the tables now; used by the ordered stop.
   std::expected<void, std::string> remove();

@@ -11,9 +11,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <string_view>
+#include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,7 +30,7 @@ std::atomic<const HealthCheck*> active_health{nullptr};
 struct Answer {
   std::string_view status;
   std::string body;
-  std::string_view extra_header = "";
+  std::string_view extra_header{};
 };
 
 // Returns the status as a number, which tells civetweb that the request is done.
@@ -84,12 +87,17 @@ int discard_message(const mg_connection* /*connection*/, const char* /*message*/
   return 1;
 }
 
-// civetweb does not say why it could not bind, so the bind is tried once more.
-std::string bind_problem(const wire::Endpoint& listen) {
+sockaddr_in socket_address(const wire::Endpoint& endpoint) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(listen.port);
-  std::ranges::copy(listen.address.ipv4(), reinterpret_cast<std::uint8_t*>(&address.sin_addr));
+  address.sin_port = htons(endpoint.port);
+  std::ranges::copy(endpoint.address.ipv4(), reinterpret_cast<std::uint8_t*>(&address.sin_addr));
+  return address;
+}
+
+// civetweb does not say why it could not bind, so the bind is tried once more.
+std::string bind_problem(const wire::Endpoint& listen) {
+  const sockaddr_in address = socket_address(listen);
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   int error = 0;
@@ -110,6 +118,15 @@ std::string bind_problem(const wire::Endpoint& listen) {
     default:
       return std::strerror(error);
   }
+}
+
+void connect_once(const wire::Endpoint& endpoint) {
+  const sockaddr_in address = socket_address(endpoint);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return;
+  // Refused or in progress: either way the listener was woken, or is gone.
+  std::ignore = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  close(fd);
 }
 
 // Two threads: one slow client does not keep the next scrape waiting, and it is cut off after the
@@ -147,6 +164,8 @@ std::expected<std::unique_ptr<Exposer>, std::string> Exposer::start(
   try {
     exposer->server_ = std::make_unique<prometheus::Exposer>(server_options(listen), &callbacks);
     exposer->server_->RegisterCollectable(exposer->collectable_);
+    const int port = exposer->server_->GetListeningPorts().at(0);
+    exposer->listen_ = {.address = listen.address, .port = static_cast<std::uint16_t>(port)};
   } catch (const std::exception&) {
     return std::unexpected(failure + bind_problem(listen));
   }
@@ -154,13 +173,24 @@ std::expected<std::unique_ptr<Exposer>, std::string> Exposer::start(
 }
 
 Exposer::~Exposer() {
-  server_.reset();
+  if (server_) stop_server();
   const HealthCheck* own = &health_;
   active_health.compare_exchange_strong(own, nullptr);
 }
 
-std::uint16_t Exposer::port() const {
-  return static_cast<std::uint16_t>(server_->GetListeningPorts().front());
+// civetweb's accepting thread looks for its end every two seconds only, or when a connection
+// arrives; the daemon's stop should not take that long.
+void Exposer::stop_server() {
+  std::atomic<bool> stopped{false};
+  std::thread waker([this, &stopped] {
+    while (!stopped) {
+      connect_once(listen_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  server_.reset();
+  stopped = true;
+  waker.join();
 }
 
 }  // namespace synward::metrics

@@ -33,14 +33,16 @@ class Exposer {
   // Returns once no request is being served.
   ~Exposer();
 
-  std::uint16_t port() const;
+  std::uint16_t port() const { return listen_.port; }
 
  private:
   Exposer(std::shared_ptr<prometheus::Collectable> collectable, HealthCheck health);
+  void stop_server();
 
   // prometheus::Exposer keeps a weak reference only.
   const std::shared_ptr<prometheus::Collectable> collectable_;
   const HealthCheck health_;
+  wire::Endpoint listen_;  // with the port that was taken
   std::unique_ptr<prometheus::Exposer> server_;
 };
 

@@ -60,7 +60,7 @@ double read_max_fds() {
 double start_time(double seconds_after_boot) {
   static const double boot = [] {
     timespec since_boot{};
-    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    if (clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return 0.0;
     return unix_seconds(std::chrono::system_clock::now()) - static_cast<double>(since_boot.tv_sec) -
            static_cast<double>(since_boot.tv_nsec) / 1e9;
   }();

@@ -52,6 +52,7 @@ template <auto Member>
 void histogram_per_service(const Scrape& scrape, Series& series) {
   for (std::size_t s = 0; s < scrape.source.services.size(); ++s) {
     std::vector<const Histogram*> parts;
+    parts.reserve(scrape.source.workers.size());
     for (const Counters* worker : scrape.source.workers) {
       parts.push_back(&(worker->services[s].*Member));
     }

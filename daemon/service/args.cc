@@ -48,7 +48,8 @@ std::expected<Args, EarlyExit> parse_args(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return std::unexpected(usage_error(error.what()));
   }
-  const std::vector<std::string> extras = app.remaining();
+  std::vector<std::string> extras = app.remaining();
+  std::erase(extras, "--");  // allow_extras() keeps the end-of-options mark
   if (!extras.empty()) return std::unexpected(unexpected_word(extras.front()));
   if (show_version) {
     return std::unexpected(

@@ -19,7 +19,9 @@ std::expected<Signals, std::string> Signals::block() {
   if (const int error = pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return std::unexpected(std::string("cannot block signals: ") + std::strerror(error));
   }
-  std::signal(SIGPIPE, SIG_IGN);
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    return std::unexpected(std::string("cannot ignore SIGPIPE: ") + std::strerror(errno));
+  }
   const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) {
     return std::unexpected(std::string("cannot open a signalfd: ") + std::strerror(errno));

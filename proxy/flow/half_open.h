@@ -3,24 +3,15 @@
 #include <cstdint>
 #include <optional>
 
+#include "proxy/flow/index_list.h"
+#include "proxy/flow/key.h"
+#include "proxy/flow/keyed_pool.h"
 #include "proxy/flow/timer_wheel.h"
 #include "proxy/flow/zeroed_array.h"
 #include "proxy/shared/client_offer.h"
 #include "proxy/time.h"
-#include "proxy/wire/address.h"
-#include "proxy/wire/seq.h"
 
 namespace synward::flow {
-
-using HashKey = std::array<std::uint64_t, 2>;  // random per process: tables keyed by attackers
-
-// Who: the client, and the listen (index over all services) that it called.
-struct HalfOpenKey {
-  wire::Address client;
-  std::uint16_t client_port = 0;
-  std::uint16_t listen = 0;
-  bool operator==(const HalfOpenKey&) const = default;
-};
 
 // A challenge that was sent and not yet redeemed (RFC 9293 SYN-RECEIVED). H1: at most 64 bytes.
 struct HalfOpenEntry {
@@ -38,32 +29,58 @@ struct HalfOpenEntry {
 };
 static_assert(sizeof(HalfOpenEntry) <= 64);
 
-// The half-open queue of one service on one worker: fixed capacity, keyed hash, one timer per
-// entry, oldest first. It only remembers: any entry may go at any time and the cookie still
-// redeems. Waits of 1, 2, 4 ... times synack_timeout (H2).
+// Since the first challenge (modulo 71 minutes).
+Duration age(const HalfOpenEntry& entry, Instant now);
+
+// H2: waits of 1, 2, 4 ... times synack_timeout, one more of them than there are retransmissions.
+// When a wait is over, the caller counts it in entry.waits; the entry has then either had its life
+// or gets one more SYN-ACK and the next wait.
+struct WaitSchedule {
+  Duration synack_timeout;
+  std::uint8_t retries;  // at most 30
+
+  Duration wait(std::uint8_t waits_passed) const;
+  Duration life() const;
+  bool over(const HalfOpenEntry& entry) const { return entry.waits > retries; }
+};
+
+// The half-open queue of one service on one worker: fixed capacity (0 is allowed), keyed hash, one
+// timer per entry, oldest first. It only remembers: any entry may go at any time and the cookie
+// still redeems. An entry stays at its address until it is erased.
 class HalfOpenQueue {
  public:
   HalfOpenQueue(std::uint32_t capacity, const HashKey& key, Instant start);
 
-  std::uint32_t size() const;
-  std::uint32_t capacity() const;
-  HalfOpenEntry* find(const HalfOpenKey& key);
+  std::uint32_t size() const { return entries_.size(); }
+  std::uint32_t capacity() const { return entries_.capacity(); }
+  HalfOpenEntry* find(const HalfOpenKey& key) { return entries_.find(key); }
   // A zeroed entry with its key, challenged_us and timer (`first_wait`) set, youngest; nullptr when
   // full. The key must not be in the queue.
   HalfOpenEntry* insert(const HalfOpenKey& key, Instant now, Duration first_wait);
   void erase(HalfOpenEntry& entry);
-  HalfOpenEntry* oldest();
+  HalfOpenEntry* oldest();  // by insertion; nullptr if empty
 
   // Entries remembered of the client's prefix (/24 or /64). An estimate, never below the truth.
   std::uint32_t prefix_entries(const wire::Address& client) const;
 
   // An entry whose wait is over, disarmed; nullptr if none. The caller re-arms or erases it.
   HalfOpenEntry* pop_expired(Instant now);
+  // `wait` at most 137 s (the wheel's horizon), else it is cut.
   void arm(HalfOpenEntry& entry, Instant now, Duration wait);
-  std::optional<Instant> next_deadline() const;
+  // When pop_expired will next yield an entry.
+  std::optional<Instant> next_deadline() const { return timers_.next_deadline(); }
 
  private:
-  // (free list, buckets, age list, prefix counts, wheel: see the implementation)
+  // Prefixes share counters by keyed hash. With a million entries of spread sources a counter is
+  // 16 too high, which does not matter where a tenth of the capacity is the limit.
+  static constexpr std::size_t prefix_counter_count = 65536;
+  std::size_t prefix_counter(const wire::Address& client) const;
+
+  HashKey hash_key_;
+  KeyedPool<HalfOpenEntry> entries_;
+  TimerWheel<HalfOpenEntry> timers_;
+  IndexList<HalfOpenEntry, &HalfOpenEntry::age_next, &HalfOpenEntry::age_prev> by_age_;
+  ZeroedArray<std::uint32_t> prefix_entries_;
 };
 
 }  // namespace synward::flow

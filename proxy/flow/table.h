@@ -1,38 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
+#include <cstdint>
+#include <optional>
+
 #include "proxy/flow/flow.h"
-#include "proxy/flow/half_open.h"
+#include "proxy/flow/index_list.h"
+#include "proxy/flow/keyed_pool.h"
+#include "proxy/flow/timer_wheel.h"
 
 namespace synward::flow {
 
 // Connections by who and which listen: fixed capacity, keyed hash, one timer each, and the list of
 // those that have ended and only linger (TIME-WAIT, CLOSED), oldest first, to be recycled when the
-// table is full (T4).
+// table is full (T4). A flow stays at its address until it is erased.
 class FlowTable {
  public:
   FlowTable(std::uint32_t capacity, const HashKey& key, Instant start);
 
-  std::uint32_t size() const;
-  std::uint32_t capacity() const;
-  Flow* find(const HalfOpenKey& key);
+  std::uint32_t size() const { return flows_.size(); }
+  std::uint32_t capacity() const { return flows_.capacity(); }
+  Flow* find(const HalfOpenKey& key) { return flows_.find(key); }
   // A default Flow with its key, unarmed; nullptr when full. The key must not be in the table.
   Flow* insert(const HalfOpenKey& key);
   void erase(Flow& flow);  // disarms, unlinks
 
-  void linger(Flow& flow);   // to the end of the lingering list; no effect if it is there
-  Flow* oldest_lingering();  // nullptr if none
+  void linger(Flow& flow);    // to the end of the lingering list; no effect if it is there
+  void unlinger(Flow& flow);  // a TIME-WAIT that was reopened (T3); no effect if not there
+  Flow* oldest_lingering();   // nullptr if none
 
   // Any deadline: one beyond the wheel's horizon fires early, and pop_expired re-arms it itself.
+  // Sets flow.deadline.
   void arm(Flow& flow, Instant now, Instant deadline);
-  Flow* pop_expired(Instant now);  // disarmed; flow->deadline <= now
-  std::optional<Instant> next_deadline() const;
+  void disarm(Flow& flow);
+  Flow* pop_expired(Instant now);  // disarmed; flow->deadline <= now; nullptr if none
+  // When pop_expired should next be called (for a deadline beyond the horizon: before it is due).
+  std::optional<Instant> next_deadline() const { return timers_.next_deadline(); }
 
-  // Every live flow, for the ordered stop; `visit` may not insert.
+  // Every live flow, for the ordered stop; `visit` may not insert, but erase what it is given.
   template <class Visit>
-  void for_each(Visit visit);
+  void for_each(Visit visit) {
+    for (std::uint32_t index = 0; index < flows_.touched(); ++index)
+      if (flows_[index].live) visit(flows_[index]);
+  }
 
  private:
-  // (see the implementation)
+  KeyedPool<Flow> flows_;
+  TimerWheel<Flow> timers_;
+  IndexList<Flow, &Flow::linger_next, &Flow::linger_prev> lingering_;
 };
 
 }  // namespace synward::flow

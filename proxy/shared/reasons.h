@@ -30,6 +30,7 @@
   X(bad_backend_answer, "a backend's answer to our SYN that RFC 9293 does not allow")             \
   X(early_data_full, "early data beyond early_data.per_connection or early_data.total")           \
   X(early_data_out_of_order, "early data with a gap before it; the client sends it again")        \
+  X(early_data_duplicate, "early data that is held already; the client sent it again")            \
   X(send_failed, "the kernel refused a packet that synward wanted to send")
 
 #define SYNWARD_REASON_ENUM(name, text) synward_reason_##name,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A bounded flood of SYNs, or of ACKs that redeem nothing, for the lab and for nothing else: see
-// guard.h. A packet socket past the queueing discipline; one core gives about a million frames a
-// second. Ends by itself and prints what it sent as JSON.
+// guard.h. A packet socket past the queueing discipline, cheap at a bounded rate; XDP live frames
+// where millions a second are wanted. Ends by itself and prints what it sent as JSON.
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <sys/prctl.h>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tests/lab/flood_packet.h"
+#include "tests/lab/flood_xdp.h"
 #include "tests/lab/guard.h"
 
 namespace {
@@ -27,6 +28,8 @@ using namespace synward::lab;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBatch = 64;
+// Above this a packet socket may not keep up.
+constexpr std::uint64_t kPacketSocketPps = 400'000;
 constexpr double kMaxSeconds = 600;
 constexpr std::uint64_t kMaxCount = 2'000'000'000;
 
@@ -40,15 +43,9 @@ struct Arguments {
   std::string target;
   std::string sources;
   std::string mode = "syn";
-  std::uint64_t rate_pps = 0;  // 0: as fast as it goes
-  std::uint64_t count = kMaxCount;
-  double seconds = 10;
+  std::string engine = "auto";
+  FloodBounds bounds{.rate_pps = 0, .count = kMaxCount, .seconds = 10};
   std::uint64_t seed = 1;
-};
-
-struct Sent {
-  std::uint64_t frames = 0;
-  double seconds = 0;
 };
 
 int fail(const std::string& what) {
@@ -73,8 +70,8 @@ int open_socket(int interface_index) {
 
 class Flood {
  public:
-  Flood(int fd, const FloodSettings& settings, const Arguments& arguments)
-      : fd_(fd), maker_(settings), arguments_(arguments) {
+  Flood(int fd, const FrameMaker& maker, const FloodBounds& bounds)
+      : fd_(fd), maker_(maker), bounds_(bounds) {
     for (std::size_t i = 0; i < kBatch; ++i) {
       maker_.prepare(frames_[i]);
       parts_[i] = {frames_[i].data(), maker_.length()};
@@ -86,9 +83,9 @@ class Flood {
   Sent run() {
     const auto start = Clock::now();
     const auto end = start + std::chrono::duration_cast<Clock::duration>(
-                                 std::chrono::duration<double>(arguments_.seconds));
+                                 std::chrono::duration<double>(bounds_.seconds));
     std::uint64_t sent = 0;
-    while (stop_requested == 0 && sent < arguments_.count) {
+    while (stop_requested == 0 && sent < bounds_.count) {
       const auto now = Clock::now();
       if (now >= end) break;
       const std::size_t due = frames_due(std::chrono::duration<double>(now - start).count(), sent);
@@ -104,10 +101,10 @@ class Flood {
 
  private:
   std::size_t frames_due(double elapsed, std::uint64_t sent) const {
-    std::uint64_t limit = arguments_.count - sent;
-    if (arguments_.rate_pps != 0) {
+    std::uint64_t limit = bounds_.count - sent;
+    if (bounds_.rate_pps != 0) {
       const auto schedule =
-          static_cast<std::uint64_t>(elapsed * static_cast<double>(arguments_.rate_pps));
+          static_cast<std::uint64_t>(elapsed * static_cast<double>(bounds_.rate_pps));
       limit = std::min(limit, schedule > sent ? schedule - sent : 0);
     }
     return std::min<std::uint64_t>(limit, kBatch);
@@ -124,7 +121,7 @@ class Flood {
 
   int fd_;
   FrameMaker maker_;
-  const Arguments& arguments_;
+  FloodBounds bounds_;
   std::array<FrameMaker::Frame, kBatch> frames_{};
   std::array<iovec, kBatch> parts_{};
   std::array<mmsghdr, kBatch> messages_{};
@@ -137,11 +134,27 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--sources", arguments.sources, "PREFIX of spoofed sources");
   app.add_option("--mode", arguments.mode, "syn, or ack: bogus acknowledgements")
       ->check(CLI::IsMember({"syn", "ack"}));
-  app.add_option("--rate", arguments.rate_pps, "frames per second; 0: as fast as it goes");
-  app.add_option("--count", arguments.count, "frames to send")->check(CLI::Range(kMaxCount));
-  app.add_option("--seconds", arguments.seconds, "longest run")
+  app.add_option("--rate", arguments.bounds.rate_pps, "frames per second; 0: as fast as it goes");
+  app.add_option("--count", arguments.bounds.count, "frames to send")->check(CLI::Range(kMaxCount));
+  app.add_option("--seconds", arguments.bounds.seconds, "longest run")
       ->check(CLI::Range(0.0, kMaxSeconds));
+  app.add_option("--engine", arguments.engine, "packet, xdp, or auto: by the rate")
+      ->check(CLI::IsMember({"auto", "packet", "xdp"}));
   app.add_option("--seed", arguments.seed, "of the random numbers");
+}
+
+std::expected<Sent, std::string> send(const Arguments& arguments, const FrameMaker& maker,
+                                      const LabInterface& link) {
+  const auto rate = arguments.bounds.rate_pps;
+  const bool fast = rate == 0 || rate > kPacketSocketPps;
+  if (arguments.engine == "xdp" || (arguments.engine == "auto" && fast))
+    return run_xdp_flood(maker, link, arguments.bounds);
+  const int fd = open_socket(link.index);
+  if (fd < 0) return std::unexpected("no packet socket (not root?)");
+  Flood generator(fd, maker, arguments.bounds);
+  const Sent sent = generator.run();
+  close(fd);
+  return sent;
 }
 
 int flood(const Arguments& arguments) {
@@ -155,17 +168,15 @@ int flood(const Arguments& arguments) {
   if (const auto allowed = require_lab_traffic(*target, *sources); !allowed)
     return fail(allowed.error());
 
-  const int fd = open_socket(link->index);
-  if (fd < 0) {
-    std::perror("flood: packet socket");
+  const Kind kind = arguments.mode == "syn" ? Kind::syn : Kind::ack;
+  const FrameMaker maker({*link, *target, *sources, kind, arguments.seed});
+  const auto sent = send(arguments, maker, *link);
+  if (!sent) {
+    std::fprintf(stderr, "flood: %s\n", sent.error().c_str());
     return 1;
   }
-  const Kind kind = arguments.mode == "syn" ? Kind::syn : Kind::ack;
-  Flood generator(fd, {*link, *target, *sources, kind, arguments.seed}, arguments);
-  const Sent sent = generator.run();
-  close(fd);
-  std::printf("{\"sent\": %llu, \"seconds\": %.6f}\n", static_cast<unsigned long long>(sent.frames),
-              sent.seconds);
+  std::printf("{\"sent\": %llu, \"seconds\": %.6f}\n",
+              static_cast<unsigned long long>(sent->frames), sent->seconds);
   return 0;
 }
 
@@ -175,6 +186,7 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
+  std::signal(SIGALRM, on_signal);
   Arguments arguments;
   CLI::App app{"Bounded SYN or ACK flood inside synward's test lab"};
   describe(app, arguments);

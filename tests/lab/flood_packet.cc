@@ -139,4 +139,25 @@ void FrameMaker::refresh(Frame& frame) {
   std::memcpy(&frame[ip_ + 10], &header, 2);
 }
 
+flood_state FrameMaker::state() const {
+  flood_state state{};
+  static_assert(sizeof state.frame >= 14 + 40 + 40);
+  std::copy_n(template_.begin(), length_, state.frame);
+  state.random = state_ | 1;
+  state.is_ipv6 = settings_.target.is_ipv6 ? 1 : 0;
+  state.is_ack = settings_.kind == Kind::ack ? 1 : 0;
+  for (unsigned bit = 0; bit < settings_.sources.bits; ++bit) {
+    auto* mask = reinterpret_cast<std::uint8_t*>(state.source_mask);
+    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+  }
+  std::memcpy(state.source, settings_.sources.address.data(), 16);
+  for (std::size_t word = 0; word < 4; ++word) state.source[word] &= state.source_mask[word];
+  const std::size_t addresses = settings_.target.is_ipv6 ? 32 : 8;
+  const std::size_t first = settings_.target.is_ipv6 ? ip_ + 8 : ip_ + 12;
+  state.tcp_sum = swapped(static_cast<std::uint16_t>(length_ - tcp_)) + swapped(6) +
+                  sum({&template_[first], addresses}) + sum({&template_[tcp_], length_ - tcp_});
+  state.ip_sum = sum({&template_[ip_], 20});
+  return state;
+}
+
 }  // namespace synward::lab

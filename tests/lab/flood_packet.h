@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "tests/lab/flood_state.h"
 #include "tests/lab/guard.h"
 
 namespace synward::lab {
@@ -33,6 +34,8 @@ class FrameMaker {
   // Another source, port, sequence number and timestamp; the checksum is right again.
   void refresh(Frame& frame);
   std::size_t length() const { return length_; }
+  // The same frames, for the XDP program.
+  flood_state state() const;
 
  private:
   std::uint64_t random();

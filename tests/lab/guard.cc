@@ -11,7 +11,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 namespace synward::lab {
 namespace {
@@ -42,12 +46,36 @@ Prefix known_prefix(const char* text) {
   return *parse_prefix(text);
 }
 
-bool same_file(const char* left, const char* right) {
-  struct stat a{};
-  struct stat b{};
-  // Unreadable counts as the same: without proof there is no permission.
-  if (stat(left, &a) != 0 || stat(right, &b) != 0) return true;
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+// A namespace's identity, or nothing if we may not look.
+std::optional<std::pair<dev_t, ino_t>> identity(const std::string& path) {
+  struct stat file{};
+  if (stat(path.c_str(), &file) != 0) return std::nullopt;
+  return std::pair{file.st_dev, file.st_ino};
+}
+
+// PID 1 and kthreadd live in the machine's own namespace. PID 1 may be hidden from us (it may hold
+// more capabilities); without anything to compare with there is no proof and so no permission.
+std::expected<void, std::string> require_other_namespace() {
+  const auto own = identity("/proc/self/ns/net");
+  const auto first = identity("/proc/1/ns/net");
+  const auto kernel = identity("/proc/2/ns/net");
+  if (!own || (!first && !kernel))
+    return std::unexpected("cannot tell this from the machine's own network namespace");
+  if (own == first || own == kernel)
+    return std::unexpected("this is the machine's own network namespace");
+  return {};
+}
+
+// The lab registers its namespaces by name: ours must be one of those, a client's.
+std::expected<void, std::string> require_registered() {
+  const auto own = identity("/proc/self/ns/net");
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/run/netns", error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("synlab") || !name.ends_with("-client")) continue;
+    if (own && own == identity(entry.path())) return {};
+  }
+  return std::unexpected("this network namespace is not a client's that the lab made");
 }
 
 Address address_of(const sockaddr* from) {
@@ -141,8 +169,8 @@ std::expected<Prefix, std::string> parse_prefix(const std::string& text) {
 }
 
 std::expected<LabInterface, std::string> require_lab(const std::string& interface) {
-  if (same_file("/proc/self/ns/net", "/proc/1/ns/net"))
-    return std::unexpected("this is the machine's own network namespace");
+  if (const auto other = require_other_namespace(); !other) return std::unexpected(other.error());
+  if (const auto known = require_registered(); !known) return std::unexpected(known.error());
   if (interface != "c0") return std::unexpected("a lab client's interface is named c0");
   if (const auto lab = require_lab_addresses(interface); !lab) return std::unexpected(lab.error());
   LabInterface found;
@@ -155,14 +183,18 @@ std::expected<LabInterface, std::string> require_lab(const std::string& interfac
   return found;
 }
 
-std::expected<void, std::string> require_lab_traffic(const Target& target, const Prefix& sources) {
+std::expected<void, std::string> require_lab_target(const Target& target) {
   const Prefix backends = known_prefix(target.is_ipv6 ? "2001:db8:2::/64" : "198.51.100.0/24");
-  const Prefix spoofed = known_prefix(target.is_ipv6 ? "2001:db8:f::/48" : "198.18.0.0/15");
   if (!backends.contains(target.address))
     return std::unexpected("the target is not one of the lab's backends");
+  return {};
+}
+
+std::expected<void, std::string> require_lab_traffic(const Target& target, const Prefix& sources) {
+  const Prefix spoofed = known_prefix(target.is_ipv6 ? "2001:db8:f::/48" : "198.18.0.0/15");
   if (!spoofed.contains(sources))
     return std::unexpected("the sources are not within the lab's spoofed range");
-  return {};
+  return require_lab_target(target);
 }
 
 }  // namespace synward::lab

@@ -39,11 +39,12 @@ std::expected<Target, std::string> parse_target(const std::string& text);  // 19
 std::expected<Prefix, std::string> parse_prefix(const std::string& text);  // 198.18.0.0/15
 
 // The interface, if and only if this process runs in a client namespace that the lab made: not the
-// machine's own namespace, no interface in it but `lo` and this one, this one a lab card by name,
-// hardware address and addresses.
+// machine's own namespace, one that the lab registered by name, no interface in it but `lo` and
+// this one, and this one a lab card by name, hardware address and addresses.
 std::expected<LabInterface, std::string> require_lab(const std::string& interface);
 
 // Nothing but the lab's backends may be a target, nothing but its spoofed ranges a source.
+std::expected<void, std::string> require_lab_target(const Target& target);
 std::expected<void, std::string> require_lab_traffic(const Target& target, const Prefix& sources);
 
 }  // namespace synward::lab

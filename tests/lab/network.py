@@ -95,6 +95,8 @@ class Network:
             flag = {True: "on", False: "off"}
             ns.run("ethtool", "-K", name, "gro", flag[self.options.gro],
                    "tso", flag[self.options.tso], "gso", flag[self.options.tso])
+        # Only now: a card learns at "up" whether its peer has NAPI and so takes XDP frames.
+        for ns, name in ((near, near_name), (far, far_name)):
             ns.ip("link", "set", name, "txqueuelen", "10000", "up")
             if self.options.threaded:
                 ns.write_sys(f"/sys/class/net/{name}/threaded", "1")

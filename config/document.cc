@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config/document.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "config/bytes.h"
+
+namespace synward::config {
+namespace {
+
+Place to_place(const YAML::Mark& mark) {
+  if (mark.is_null()) return {};
+  return {mark.line + 1, mark.column + 1};
+}
+
+// yaml-cpp's name for a plain scalar's tag, and for a quoted one's.
+bool is_implicit_tag(const std::string& tag) {
+  return tag.empty() || tag == "?" || tag == "!";
+}
+
+// Thrown through yaml-cpp to stop it where the first document is complete.
+struct SecondDocument {};
+
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(Problems& problems) : problems_(problems) {}
+
+  Node take_root() {
+    report_unused_anchors();
+    return std::move(root_);
+  }
+
+  // yaml-cpp starts a second document not only at `---` but also where the indentation falls
+  // below the first line's, and would silently ignore the rest of the file.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (documents_++ == 0) return;
+    problems_.add(to_place(mark), "a second document, or a line not indented like the first");
+    throw SecondDocument{};
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    remember(mark, anchor);
+    put({.place = to_place(mark)});
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    problems_.add(to_place(mark), "aliases and merge keys are not supported; write the value out");
+    anchors_.erase(anchor);
+    put({.kind = NodeKind::refused, .place = to_place(mark)});
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    check_tag(mark, tag);
+    remember(mark, anchor);
+    Node node{.kind = NodeKind::scalar, .place = to_place(mark), .text = value};
+    if (has_control_character(value)) {
+      problems_.add(node.place, fmt::format("{} contains a control character", quoted(value)));
+      node.kind = NodeKind::refused;
+    }
+    put(std::move(node));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value /*style*/) override {
+    check_tag(mark, tag);
+    open(mark, anchor, NodeKind::list);
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value /*style*/) override {
+    check_tag(mark, tag);
+    open(mark, anchor, NodeKind::map);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Open {
+    Node node;
+    std::optional<Node> key;  // of a map, between the key and its value
+  };
+
+  void check_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (is_implicit_tag(tag)) return;
+    problems_.add(to_place(mark), fmt::format("tags are not supported: {}", quoted(tag)));
+  }
+
+  void remember(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor) anchors_[anchor] = to_place(mark);
+  }
+
+  // An anchor with an alias is one mistake, reported where the alias is.
+  void report_unused_anchors() {
+    for (const auto& [anchor, place] : anchors_) {
+      problems_.add(place, "anchors are not supported");
+    }
+  }
+
+  void open(const YAML::Mark& mark, YAML::anchor_t anchor, NodeKind kind) {
+    if (open_.size() >= document_depth_max) throw YAML::ParserException(mark, "nested too deeply");
+    remember(mark, anchor);
+    open_.push_back({Node{.kind = kind, .place = to_place(mark)}, std::nullopt});
+  }
+
+  void close() {
+    Node node = std::move(open_.back().node);
+    open_.pop_back();
+    put(std::move(node));
+  }
+
+  void put(Node node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    auto& [parent, key] = open_.back();
+    if (parent.kind == NodeKind::list) {
+      parent.items.push_back(std::move(node));
+    } else if (!key) {
+      key = std::move(node);
+    } else {
+      parent.entries.push_back({std::move(*key), std::move(node)});
+      key.reset();
+    }
+  }
+
+  Problems& problems_;
+  Node root_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Place> anchors_;
+  int documents_ = 0;
+};
+
+std::string_view line_of(std::string_view text, int line) {
+  for (int current = 1; current < line; ++current) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// yaml-cpp calls a tab in the indentation "illegal map value" and worse.
+std::string tab_hint(std::string_view yaml, Place place) {
+  const std::string_view line = line_of(yaml, place.line);
+  const std::string_view indentation = line.substr(0, line.find_first_not_of(" \t"));
+  const bool has_tab = indentation.find('\t') != std::string_view::npos;
+  return has_tab ? " (the line is indented with a tab; YAML allows spaces only)" : "";
+}
+
+}  // namespace
+
+Node parse_document(std::string_view yaml, Problems& problems) {
+  if (const auto bad = find_bad_byte(yaml)) {
+    problems.add(bad->place, bad->what);
+    return {.kind = NodeKind::refused};
+  }
+  std::istringstream input{std::string(yaml)};
+  TreeBuilder builder(problems);
+  try {
+    YAML::Parser parser(input);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const SecondDocument&) {
+    return builder.take_root();
+  } catch (const YAML::Exception& error) {
+    const Place place = to_place(error.mark);
+    problems.add(place, fmt::format("YAML: {}{}", error.msg, tab_hint(yaml, place)));
+    return {.kind = NodeKind::refused};
+  }
+  return builder.take_root();
+}
+
+}  // namespace synward::config

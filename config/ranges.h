@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The range of every key, in the order of the file. config/synward.yaml states each to operators.
+#pragma once
+#include "config/names.h"
+#include "config/units.h"
+
+namespace synward::config::range {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::size_t interfaces_max = 64;
+inline constexpr std::size_t services_max = 1024;
+inline constexpr std::size_t listens_max = 256;
+inline constexpr std::size_t backends_max = 256;
+
+inline constexpr NumberIn backlog{1, 16'777'216};
+inline constexpr DurationIn synack_timeout{10ms, 64s};
+inline constexpr NumberIn synack_retries{0, 8};
+inline constexpr PercentIn watermark{1, 100};
+
+inline constexpr AbsolutePath key_file{4095};  // PATH_MAX - 1
+
+inline constexpr NumberIn connections{1, 16'777'216};
+inline constexpr DurationIn connect_timeout{100ms, 60s};
+inline constexpr DurationIn idle{1s, 168h};
+inline constexpr SizeIn early_data_per_connection{1024, 1ULL << 20};
+inline constexpr SizeIn early_data_total{1024, 1ULL << 40};
+inline constexpr DurationIn adopt{0s, 24h};
+
+inline constexpr RateIn tracked_syns{1, 100'000'000};
+
+inline constexpr NumberOr workers{"auto", {1, 64}};
+inline constexpr NumberIn queue_start{0, 65534};
+inline constexpr NumberOr realtime{"off", {1, 99}};
+
+inline constexpr AbsolutePath control_socket{107};  // sun_path - 1
+
+}  // namespace synward::config::range

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A map of the file, read key by key. Reading a key also teaches the section that the key exists,
+// so there is no second list of known keys to keep in step: finish() reports the rest as unknown,
+// and suggests among those asked for.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/document.h"
+#include "config/problem.h"
+#include "config/units.h"
+
+namespace synward::config {
+
+// What became of a key, for checks over several values: they point at a value of the file, and stay
+// silent where a value is already reported as bad.
+struct Origin {
+  std::optional<Place> place;  // absent = the default
+  bool valid = true;
+};
+
+class Section {
+ public:
+  // A node that is not a map is reported here, and reads as if every key were absent.
+  Section(const Node& node, std::string_view name, Problems& problems);
+
+  // An optional key. `parse` turns text into Parsed<Value>; a bad value leaves the target alone.
+  template <typename Parse, typename Target>
+  Origin read(std::string_view key, const Parse& parse, Target& target) {
+    const Node* node = find(key);
+    if (node == nullptr) return {};
+    auto value = parse_scalar(*node, key, parse);
+    if (value) target = static_cast<Target>(*std::move(value));
+    return {node->place, value.has_value()};
+  }
+
+  template <typename Parse, typename Target>
+  Origin read_required(std::string_view key, const Parse& parse, Target& target) {
+    require(key);
+    return read(key, parse, target);
+  }
+
+  // One scalar under a key, or an item of its list.
+  template <typename Parse>
+  auto parse_scalar(const Node& node, std::string_view key, const Parse& parse)
+      -> std::optional<typename decltype(parse(std::string_view()))::value_type> {
+    if (!expect(node, NodeKind::scalar, key)) return std::nullopt;
+    auto value = parse(node.text);
+    if (value) return *std::move(value);
+    report(node.place, key, value.error());
+    return std::nullopt;
+  }
+
+  // The items of a list of at least one and at most `items_max`; nullptr where there is none.
+  const std::vector<Node>* list(std::string_view key, std::size_t items_max);
+  std::optional<Section> section(std::string_view key);
+  // Says that a key must be there; finish() reports it if not.
+  void require(std::string_view key);
+
+  void report(Place place, std::string_view key, std::string_view what);
+  Place place() const { return place_; }
+  Problems& problems() { return problems_; }
+
+  // Call once every key has been asked for.
+  void finish();
+
+ private:
+  const Node* find(std::string_view key);
+  bool expect(const Node& node, NodeKind kind, std::string_view key);
+  void note_entries(const std::vector<Entry>& entries);
+  void report_unknown(const Node& key, std::vector<std::string_view>& intended);
+
+  struct Known {
+    const Node* key;
+    const Node* value;
+    bool asked = false;
+  };
+
+  std::string name_;
+  Place place_;
+  Problems& problems_;
+  bool is_map_ = false;
+  std::vector<Known> present_;
+  std::vector<std::string_view> asked_;
+  std::vector<std::string_view> required_;
+};
+
+}  // namespace synward::config

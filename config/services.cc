@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config/services.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/names.h"
+#include "config/ranges.h"
+#include "config/validate.h"
+
+namespace synward::config {
+namespace {
+
+// `always` is what every service does; the other two come with detection.
+enum class Protection { always, adaptive, monitor };
+constexpr std::array<Word<Protection>, 3> protection_table{
+    {{"always", Protection::always},
+     {"adaptive", Protection::adaptive, false},
+     {"monitor", Protection::monitor, false}}};
+
+struct Endpoints {
+  std::vector<PlacedEndpoint> good;
+  bool complete = false;  // there, and nothing in it was refused
+};
+
+Endpoints read_endpoints(Section& section, std::string_view key, std::size_t items_max) {
+  Endpoints result;
+  const auto* items = section.list(key, items_max);
+  if (items == nullptr) return result;
+  for (const Node& item : *items) {
+    const auto endpoint = section.parse_scalar(item, key, parse_unicast_endpoint);
+    if (endpoint) result.good.push_back({*endpoint, item.place});
+  }
+  result.complete = result.good.size() == items->size();
+  return result;
+}
+
+// Two series of metrics cannot have one label.
+void check_repeated_backends(Section& section, const std::vector<PlacedEndpoint>& backends) {
+  std::map<wire::Endpoint, Place> seen;
+  for (const auto& [endpoint, place] : backends) {
+    const auto [earlier, inserted] = seen.try_emplace(endpoint, place);
+    if (inserted) continue;
+    section.report(place, "backends",
+                   fmt::format("duplicate backend {}; it is already on line {}",
+                               wire::to_string(endpoint), earlier->second.line));
+  }
+}
+
+std::vector<wire::Endpoint> without_places(const std::vector<PlacedEndpoint>& placed) {
+  std::vector<wire::Endpoint> result;
+  for (const PlacedEndpoint& item : placed) result.push_back(item.endpoint);
+  return result;
+}
+
+Service read_service(Section& section, ServiceRegistry& registry) {
+  Service service;
+  const Origin name = section.read_required("name", parse_service_name, service.name);
+  if (name.place && name.valid) registry.add_name(section, service.name, *name.place);
+
+  section.require("listen");
+  const Endpoints listens = read_endpoints(section, "listen", range::listens_max);
+  for (const PlacedEndpoint& listen : listens.good) registry.add_listen(section, listen);
+
+  const Endpoints backends = read_endpoints(section, "backends", range::backends_max);
+  check_repeated_backends(section, backends.good);
+  if (backends.complete) check_families(section, listens.good, backends.good);
+
+  section.read("when_down", when_down_words, service.when_down);
+  Protection protection = Protection::always;
+  section.read("mode", OneOf<Protection>{protection_table}, protection);
+  section.finish();
+  service.listen = without_places(listens.good);
+  service.backends = without_places(backends.good);
+  return service;
+}
+
+}  // namespace
+
+void read_services(Section& root, std::vector<Service>& services) {
+  root.require("services");
+  const auto* items = root.list("services", range::services_max);
+  if (items == nullptr) return;
+  ServiceRegistry registry;
+  for (const Node& item : *items) {
+    Section section(item, "services", root.problems());
+    services.push_back(read_service(section, registry));
+  }
+}
+
+}  // namespace synward::config

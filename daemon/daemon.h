@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <deque>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "daemon/io/nfqueue.h"
+#include "daemon/io/ruleset.h"
+#include "daemon/key_file.h"
+#include "daemon/metrics/collector.h"
+#include "daemon/metrics/exposer.h"
+#include "daemon/plan.h"
+#include "daemon/service/signals.h"
+#include "daemon/worker.h"
+
+namespace synward {
+
+// The running process. Members are in the order in which they start, and go in the reverse one:
+// rules are the last to come (packets are queued only when somebody reads) and the first to go.
+class Daemon {
+ public:
+  // Everything that can fail does so here, with one sentence; nothing is left behind then.
+  static std::expected<std::unique_ptr<Daemon>, std::string> start(
+      const config::Settings& settings);
+  ~Daemon();
+
+  // Until TERM or INT; then the ordered stop.
+  void run(service::Signals& signals);
+
+ private:
+  explicit Daemon(const config::Settings& settings);
+  std::expected<void, std::string> start_workers(const HostFacts& host);
+  std::expected<void, std::string> open_worker(const HostFacts& host, unsigned index);
+  std::expected<void, std::string> start_metrics();
+  void choose_reply_path();
+  std::vector<metrics::QueueSample> queue_samples() const;
+
+  void stop();
+  void every_second();
+  void watch_reply_path();
+  std::optional<std::string> examine() const;
+  std::uint64_t synacks_sent() const;
+
+  const config::Settings settings_;
+  const unsigned workers_count_;
+  std::optional<ClockAnchor> clock_;
+  Directives directives_;
+  std::deque<Counters> counters_;  // by worker
+  std::deque<Worker> workers_;
+  std::optional<io::Ruleset> ruleset_;
+  std::shared_ptr<metrics::Collector> collector_;
+  std::unique_ptr<metrics::Exposer> exposer_;
+
+  mutable std::mutex health_mutex_;
+  std::optional<std::string> unhealthy_;  // why; guarded by health_mutex_
+  std::vector<std::uint64_t> progress_seen_;
+  std::vector<int> seconds_without_progress_;
+  std::uint64_t synacks_sent_before_ = 0;  // at the last turn
+  std::uint64_t reply_path_sent_ = 0, reply_path_passed_ = 0;  // examined so far
+};
+
+}  // namespace synward

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/io/nft_objects.h"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/object.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <utility>
+
+namespace synward::io {
+namespace {
+
+// An element list is one nested attribute, so at most 64 KiB: sets are filled in pieces.
+constexpr std::size_t elements_per_message = 500;
+
+template <auto Free>
+struct Deleter {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using Table = std::unique_ptr<nftnl_table, Deleter<nftnl_table_free>>;
+using Chain = std::unique_ptr<nftnl_chain, Deleter<nftnl_chain_free>>;
+using Set = std::unique_ptr<nftnl_set, Deleter<nftnl_set_free>>;
+using Object = std::unique_ptr<nftnl_obj, Deleter<nftnl_obj_free>>;
+
+template <typename Owner>
+Owner checked(typename Owner::pointer object) {
+  if (object == nullptr) throw std::bad_alloc();
+  return Owner(object);
+}
+
+struct SetShape {
+  const char* table;
+  const char* name;
+  std::uint16_t family;
+  std::uint32_t key_type;
+  std::uint32_t key_length;
+  std::uint32_t size;
+  bool verdicts;
+};
+
+// A declared size and `constant` make the kernel choose its fixed hash table.
+Set make_set(const SetShape& shape) {
+  Set set = checked<Set>(nftnl_set_alloc());
+  nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, shape.table);
+  nftnl_set_set_str(set.get(), NFTNL_SET_NAME, shape.name);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FAMILY, shape.family);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_ID, 1);  // the kernel wants one; names are looked up
+  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_TYPE, shape.key_type);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN, shape.key_length);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, shape.size);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS,
+                    NFT_SET_CONSTANT | (shape.verdicts ? NFT_SET_MAP : 0));
+  if (shape.verdicts) nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+  return set;
+}
+
+// The set owns its elements.
+void add_key(const Set& set, const NftKey& key) {
+  nftnl_set_elem* const element = nftnl_set_elem_alloc();
+  if (element == nullptr) throw std::bad_alloc();
+  nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key.bytes.data(), key.length);
+  nftnl_set_elem_add(set.get(), element);
+}
+
+void add_jump(const Set& set, std::uint32_t key, const std::string& chain) {
+  nftnl_set_elem* const element = nftnl_set_elem_alloc();
+  if (element == nullptr) throw std::bad_alloc();
+  nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, &key, sizeof key);
+  nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
+  nftnl_set_elem_set_str(element, NFTNL_SET_ELEM_CHAIN, chain.c_str());
+  nftnl_set_elem_add(set.get(), element);
+}
+
+NftKeys sorted(NftKeys keys) {
+  std::ranges::sort(keys);
+  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  return keys;
+}
+
+bool belongs(const wire::Endpoint& endpoint, std::uint16_t family) {
+  return endpoint.address.is_ipv4() == (family == NFPROTO_IPV4);
+}
+
+NftKey address_key(const wire::Address& address) {
+  const std::size_t skipped = address.is_ipv4() ? 12 : 0;
+  NftKey key;
+  key.length = static_cast<std::uint32_t>(address.bytes.size() - skipped);
+  std::copy(address.bytes.begin() + skipped, address.bytes.end(), key.bytes.begin());
+  return key;
+}
+
+NftKey endpoint_key(const wire::Endpoint& endpoint) {
+  NftKey key = address_key(endpoint.address);
+  key.bytes[key.length] = static_cast<std::uint8_t>(endpoint.port >> 8);
+  key.bytes[key.length + 1] = static_cast<std::uint8_t>(endpoint.port & 0xff);
+  key.length += 4;
+  return key;
+}
+
+}  // namespace
+
+NftKey protocol_key(std::uint8_t protocol) {
+  return {.bytes = {protocol}, .length = 1};
+}
+
+NftKeys interface_keys(const std::vector<std::string>& names) {
+  NftKeys keys;
+  for (const std::string& name : names) {
+    NftKey key{.bytes = {}, .length = IFNAMSIZ};  // zero-padded, so that the match is exact
+    std::copy_n(name.begin(), std::min<std::size_t>(name.size(), IFNAMSIZ - 1), key.bytes.begin());
+    keys.push_back(key);
+  }
+  return sorted(std::move(keys));
+}
+
+NftKeys address_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family) {
+  NftKeys keys;
+  for (const wire::Endpoint& endpoint : endpoints)
+    if (belongs(endpoint, family)) keys.push_back(address_key(endpoint.address));
+  return sorted(std::move(keys));
+}
+
+NftKeys endpoint_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family) {
+  NftKeys keys;
+  for (const wire::Endpoint& endpoint : endpoints)
+    if (belongs(endpoint, family)) keys.push_back(endpoint_key(endpoint));
+  return sorted(std::move(keys));
+}
+
+NftObjects::NftObjects(NftBatch& batch, const char* table, std::uint16_t family)
+    : batch_(batch), table_(table), family_(family) {}
+
+NftStep NftObjects::step(std::uint16_t type, std::uint16_t flags, const std::string& what) const {
+  const char* const family = family_ == NFPROTO_IPV4 ? "ip" : "ip6";
+  return {.what = fmt::format("table {} {}{}{}", family, table_, what.empty() ? "" : ", ", what),
+          .type = type,
+          .family = family_,
+          .flags = flags};
+}
+
+void NftObjects::add_owned_table() {
+  const Table table = checked<Table>(nftnl_table_alloc());
+  nftnl_table_set_u32(table.get(), NFTNL_TABLE_FAMILY, family_);
+  nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
+  nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+  batch_.add(step(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, ""),
+             [&](nlmsghdr* message) { nftnl_table_nlmsg_build_payload(message, table.get()); });
+}
+
+void NftObjects::delete_table() {
+  const Table table = checked<Table>(nftnl_table_alloc());
+  nftnl_table_set_u32(table.get(), NFTNL_TABLE_FAMILY, family_);
+  nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
+  batch_.add(step(NFT_MSG_DELTABLE, 0, "its deletion"),
+             [&](nlmsghdr* message) { nftnl_table_nlmsg_build_payload(message, table.get()); });
+}
+
+void NftObjects::add_base_chain(const NftBaseChain& base) {
+  const Chain chain = checked<Chain>(nftnl_chain_alloc());
+  nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_FAMILY, family_);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, base.name);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TYPE, "filter");
+  nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_HOOKNUM, base.hook);
+  nftnl_chain_set_s32(chain.get(), NFTNL_CHAIN_PRIO, base.priority);
+  nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_POLICY, NF_ACCEPT);
+  batch_.add(step(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", base.name)),
+             [&](nlmsghdr* message) { nftnl_chain_nlmsg_build_payload(message, chain.get()); });
+}
+
+void NftObjects::add_chain(const std::string& name) {
+  const Chain chain = checked<Chain>(nftnl_chain_alloc());
+  nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_FAMILY, family_);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
+  batch_.add(step(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", name)),
+             [&](nlmsghdr* message) { nftnl_chain_nlmsg_build_payload(message, chain.get()); });
+}
+
+void NftObjects::add_set(const char* name, std::uint32_t type, const NftKeys& keys) {
+  const SetShape shape{.table = table_,
+                       .name = name,
+                       .family = family_,
+                       .key_type = type,
+                       .key_length = keys.front().length,
+                       .size = static_cast<std::uint32_t>(keys.size()),
+                       .verdicts = false};
+  batch_.add(
+      step(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("set {}", name)),
+      [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, make_set(shape).get()); });
+  for (std::size_t done = 0; done < keys.size(); done += elements_per_message) {
+    const Set piece = make_set(shape);
+    const std::size_t end = std::min(keys.size(), done + elements_per_message);
+    for (std::size_t i = done; i < end; ++i) add_key(piece, keys[i]);
+    batch_.add(
+        step(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of {}", name)),
+        [&](nlmsghdr* message) { nftnl_set_elems_nlmsg_build_payload(message, piece.get()); });
+  }
+}
+
+void NftObjects::add_verdict_map(const char* name, const std::string& prefix, unsigned size) {
+  const Set map = make_set({.table = table_,
+                            .name = name,
+                            .family = family_,
+                            .key_type = NftType::integer,
+                            .key_length = sizeof(std::uint32_t),
+                            .size = size,
+                            .verdicts = true});
+  batch_.add(step(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("map {}", name)),
+             [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, map.get()); });
+  for (unsigned key = 0; key < size; ++key) add_jump(map, key, fmt::format("{}{}", prefix, key));
+  batch_.add(step(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of {}", name)),
+             [&](nlmsghdr* message) { nftnl_set_elems_nlmsg_build_payload(message, map.get()); });
+}
+
+void NftObjects::add_counter(const char* name) {
+  const Object counter = checked<Object>(nftnl_obj_alloc());
+  nftnl_obj_set_u32(counter.get(), NFTNL_OBJ_FAMILY, family_);
+  nftnl_obj_set_str(counter.get(), NFTNL_OBJ_TABLE, table_);
+  nftnl_obj_set_str(counter.get(), NFTNL_OBJ_NAME, name);
+  nftnl_obj_set_u32(counter.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+  nftnl_obj_set_u64(counter.get(), NFTNL_OBJ_CTR_PKTS, 0);
+  batch_.add(step(NFT_MSG_NEWOBJ, NLM_F_CREATE, fmt::format("counter {}", name)),
+             [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, counter.get()); });
+}
+
+void NftObjects::add_rule(const NftRule& rule, const std::string& what) {
+  batch_.add(step(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule: " + what),
+             [&](nlmsghdr* message) {
+               nftnl_rule_nlmsg_build_payload(message, const_cast<nftnl_rule*>(rule.get()));
+             });
+}
+
+void NftObjects::add_queue_rule(const NftRule& rule, const std::string& what) {
+  NftStep queue = step(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule: " + what);
+  queue.queue_rule = true;
+  batch_.add(std::move(queue), [&](nlmsghdr* message) {
+    nftnl_rule_nlmsg_build_payload(message, const_cast<nftnl_rule*>(rule.get()));
+  });
+}
+
+}  // namespace synward::io

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/io/nft_rule.h"
+
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/xt_NFQUEUE.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace synward::io {
+namespace {
+
+std::uint32_t kernel_register(NftRegister number) {
+  return NFT_REG32_00 + number;
+}
+
+nftnl_expr* allocate(const char* name) {
+  nftnl_expr* const expression = nftnl_expr_alloc(name);
+  if (expression == nullptr) throw std::bad_alloc();
+  return expression;
+}
+
+}  // namespace
+
+void NftRuleDeleter::operator()(nftnl_rule* rule) const {
+  nftnl_rule_free(rule);
+}
+
+NftRule::NftRule(std::uint32_t family, const char* table, const std::string& chain)
+    : rule_(nftnl_rule_alloc()) {
+  if (!rule_) throw std::bad_alloc();
+  nftnl_rule_set_u32(rule_.get(), NFTNL_RULE_FAMILY, family);
+  nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, table);
+  nftnl_rule_set_str(rule_.get(), NFTNL_RULE_CHAIN, chain.c_str());
+}
+
+NftRule& NftRule::add(nftnl_expr* expression) {
+  nftnl_rule_add_expr(rule_.get(), expression);
+  return *this;
+}
+
+NftRule& NftRule::meta(std::uint32_t key, NftRegister to) {
+  nftnl_expr* const meta = allocate("meta");
+  nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
+  nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, kernel_register(to));
+  return add(meta);
+}
+
+NftRule& NftRule::payload(std::uint32_t base, NftField field, NftRegister to) {
+  nftnl_expr* const payload = allocate("payload");
+  nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, kernel_register(to));
+  nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, base);
+  nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, field.offset);
+  nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, field.length);
+  return add(payload);
+}
+
+NftRule& NftRule::network_field(NftField field, NftRegister to) {
+  return payload(NFT_PAYLOAD_NETWORK_HEADER, field, to);
+}
+
+NftRule& NftRule::transport_field(NftField field, NftRegister to) {
+  return payload(NFT_PAYLOAD_TRANSPORT_HEADER, field, to);
+}
+
+NftRule& NftRule::ipv6_extension_field(std::uint8_t header, NftField field) {
+  nftnl_expr* const extension = allocate("exthdr");
+  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_DREG, kernel_register(0));
+  nftnl_expr_set_u8(extension, NFTNL_EXPR_EXTHDR_TYPE, header);
+  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_OFFSET, field.offset);
+  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_LEN, field.length);
+  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+  return add(extension);
+}
+
+NftRule& NftRule::compare(std::uint32_t operation, std::span<const std::uint8_t> bytes) {
+  nftnl_expr* const compare = allocate("cmp");
+  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, kernel_register(0));
+  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, operation);
+  nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, bytes.data(),
+                 static_cast<std::uint32_t>(bytes.size()));
+  return add(compare);
+}
+
+NftRule& NftRule::equals(std::span<const std::uint8_t> bytes) {
+  return compare(NFT_CMP_EQ, bytes);
+}
+
+NftRule& NftRule::differs(std::span<const std::uint8_t> bytes) {
+  return compare(NFT_CMP_NEQ, bytes);
+}
+
+NftRule& NftRule::masked(std::span<const std::uint8_t> mask) {
+  constexpr std::array<std::uint8_t, 16> zeros{};
+  const auto length = static_cast<std::uint32_t>(mask.size());
+  nftnl_expr* const bitwise = allocate("bitwise");
+  nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, kernel_register(0));
+  nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, kernel_register(0));
+  nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, length);
+  nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask.data(), length);
+  nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, zeros.data(), length);
+  return add(bitwise);
+}
+
+NftRule& NftRule::in_set(const char* set) {
+  nftnl_expr* const lookup = allocate("lookup");
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, kernel_register(0));
+  nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set);
+  return add(lookup);
+}
+
+NftRule& NftRule::hash(const NftHash& hash) {
+  nftnl_expr* const jenkins = allocate("hash");
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS);
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_SREG, kernel_register(hash.source));
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_DREG, kernel_register(hash.destination));
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_LEN, hash.length);
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_MODULUS, hash.modulus);
+  nftnl_expr_set_u32(jenkins, NFTNL_EXPR_HASH_SEED, hash.seed);
+  return add(jenkins);
+}
+
+NftRule& NftRule::verdict_map(const char* map, NftRegister key) {
+  nftnl_expr* const lookup = allocate("lookup");
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, kernel_register(key));
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+  nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, map);
+  return add(lookup);
+}
+
+NftRule& NftRule::count(const char* counter) {
+  nftnl_expr* const reference = allocate("objref");
+  nftnl_expr_set_u32(reference, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+  nftnl_expr_set_str(reference, NFTNL_EXPR_OBJREF_IMM_NAME, counter);
+  return add(reference);
+}
+
+NftRule& NftRule::notrack() {
+  return add(allocate("notrack"));
+}
+
+NftRule& NftRule::verdict(int code, const char* chain) {
+  nftnl_expr* const immediate = allocate("immediate");
+  nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+  nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(code));
+  if (chain != nullptr) nftnl_expr_set_str(immediate, NFTNL_EXPR_IMM_CHAIN, chain);
+  return add(immediate);
+}
+
+NftRule& NftRule::accept() {
+  return verdict(NF_ACCEPT, nullptr);
+}
+NftRule& NftRule::jump(const std::string& chain) {
+  return verdict(NFT_JUMP, chain.c_str());
+}
+NftRule& NftRule::go_to(const std::string& chain) {
+  return verdict(NFT_GOTO, chain.c_str());
+}
+
+NftRule& NftRule::queue(std::uint16_t number) {
+  nftnl_expr* const queue = allocate("queue");
+  nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_NUM, number);
+  nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_TOTAL, 1);
+  return add(queue);
+}
+
+NftRule& NftRule::queue_xt_target(std::uint16_t number) {
+  const xt_NFQ_info_v3 info{.queuenum = number, .queues_total = 1, .flags = 0};
+  // libnftnl takes the memory over and frees it with free().
+  void* const owned = std::malloc(sizeof info);
+  if (owned == nullptr) throw std::bad_alloc();
+  std::memcpy(owned, &info, sizeof info);
+  nftnl_expr* const target = allocate("target");
+  nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
+  nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
+  nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, owned, sizeof info);
+  return add(target);
+}
+
+}  // namespace synward::io

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/io/ruleset.h"
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <linux/netfilter.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "daemon/io/capability.h"
+#include "daemon/io/netlink.h"
+#include "daemon/io/nft_batch.h"
+#include "daemon/io/nft_query.h"
+#include "daemon/io/ruleset_rules.h"
+
+namespace synward::io {
+namespace {
+
+constexpr std::array<Family, 2> families{NFPROTO_IPV4, NFPROTO_IPV6};
+
+const char* family_word(Family family) {
+  return family == NFPROTO_IPV4 ? "ip" : "ip6";
+}
+
+std::string explain_refusal(const NftFailure& failure) {
+  if (!has_capability(CAP_NET_ADMIN))
+    return "nftables: not permitted: CAP_NET_ADMIN is missing; add it to AmbientCapabilities= or "
+           "run under the shipped unit";
+  return fmt::format(
+      "nftables: another process owns the nftables table `{}` ({}): is a second synward running? "
+      "Stop it first",
+      table_name, failure.what.empty() ? "transaction refused" : failure.what);
+}
+
+std::string explain(const NftFailure& failure) {
+  switch (failure.error) {
+    case EPERM:
+      return explain_refusal(failure);
+    case EEXIST:
+      return fmt::format(
+          "nftables: {} exists already and is not ours; remove it with `nft delete {}`",
+          failure.what, failure.what);
+    case EPROTONOSUPPORT:
+    case EINVAL:
+      // What nfnetlink answers to a batch for a subsystem that it does not have.
+      if (failure.what.empty() || failure.error == EPROTONOSUPPORT)
+        return "nftables: the kernel has no nf_tables; run `modprobe nf_tables`";
+      break;
+    case ENOENT:
+    case EOPNOTSUPP:
+      if (failure.queue_rule)
+        return fmt::format(
+            "nftables: {}: the kernel has neither nft_queue nor nft_compat with xt_NFQUEUE; run "
+            "`modprobe nft_queue`",
+            failure.what);
+      return fmt::format("nftables: {}: the kernel does not support it: {}", failure.what,
+                         std::strerror(failure.error));
+    default:
+      break;
+  }
+  return fmt::format("nftables: {}: {}", failure.what.empty() ? "transaction" : failure.what,
+                     std::strerror(failure.error));
+}
+
+}  // namespace
+
+struct Ruleset::Impl {
+  std::expected<void, std::string> apply(const RulesetPlan& plan);
+  std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, bool native);
+  std::expected<std::uint64_t, std::string> count_synacks() const;
+
+  MnlSocket socket;  // the tables live as long as it does
+  std::vector<Family> installed;
+  bool native_queue = true;
+  std::uint64_t synacks_before = 0;  // counted by tables that were replaced
+};
+
+std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan, bool native) {
+  NftBatch batch;
+  std::vector<Family> wanted;
+  for (const Family family : installed) add_table_deletion(batch, family);
+  for (const Family family : families) {
+    if (!family_in_use(plan, family)) continue;
+    add_table(batch, plan, family, native);
+    wanted.push_back(family);
+  }
+  if (batch.empty()) return {};
+  auto done = batch.commit(socket.get());
+  if (!done) return done;
+  installed = std::move(wanted);
+  native_queue = native;
+  return {};
+}
+
+std::expected<void, std::string> Ruleset::Impl::apply(const RulesetPlan& plan) {
+  auto done = try_apply(plan, native_queue);
+  // There is no way to ask for an expression but to use it. The transaction was refused whole.
+  const bool no_nft_queue = !done && native_queue && done.error().queue_rule &&
+                            (done.error().error == ENOENT || done.error().error == EOPNOTSUPP);
+  if (no_nft_queue) done = try_apply(plan, false);
+  if (!done) return std::unexpected(explain(done.error()));
+  return {};
+}
+
+std::expected<std::uint64_t, std::string> Ruleset::Impl::count_synacks() const {
+  std::uint64_t sum = synacks_before;
+  for (const Family family : installed) {
+    const auto packets =
+        query_counter(socket.get(), {.table = table_name, .family = family}, synack_counter_name);
+    if (!packets)
+      return std::unexpected(fmt::format("nftables: counter {} of table {} {}: {}",
+                                         synack_counter_name, family_word(family), table_name,
+                                         std::strerror(packets.error())));
+    sum += *packets;
+  }
+  return sum;
+}
+
+Ruleset::Ruleset(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ruleset::Ruleset(Ruleset&&) noexcept = default;
+Ruleset& Ruleset::operator=(Ruleset&&) noexcept = default;
+// The kernel deletes a table with its owner's socket, before close() returns.
+Ruleset::~Ruleset() = default;
+
+std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan) {
+  auto impl = std::make_unique<Impl>();
+  auto socket = open_netfilter_socket();
+  if (!socket) return std::unexpected(explain({.error = socket.error()}));
+  impl->socket = std::move(*socket);
+  if (auto done = impl->apply(plan); !done) return std::unexpected(std::move(done.error()));
+  return Ruleset(std::move(impl));
+}
+
+std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
+  // SYN-ACKs between this reading and the commit are lost to the counter.
+  const std::uint64_t before = impl_->count_synacks().value_or(impl_->synacks_before);
+  if (auto done = impl_->apply(plan); !done) return done;
+  impl_->synacks_before = before;
+  return {};
+}
+
+bool Ruleset::uses_native_queue() const {
+  return impl_->native_queue;
+}
+
+std::expected<std::uint64_t, std::string> Ruleset::synacks_passed() const {
+  return impl_->count_synacks();
+}
+
+bool Ruleset::present() const {
+  const std::uint32_t self = mnl_socket_get_portid(impl_->socket.get());
+  for (const Family family : impl_->installed) {
+    const auto owner = query_owner(impl_->socket.get(), {.table = table_name, .family = family});
+    if (!owner || *owner != self) return false;
+  }
+  return true;
+}
+
+std::expected<void, std::string> Ruleset::remove() {
+  NftBatch batch;
+  for (const Family family : impl_->installed) add_table_deletion(batch, family);
+  if (batch.empty()) return {};
+  if (auto done = batch.commit(impl_->socket.get()); !done)
+    return std::unexpected(explain(done.error()));
+  impl_->installed.clear();
+  return {};
+}
+
+}  // namespace synward::io

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// In `nft` notation, for IPv4 and two workers:
+//
+//   chain prerouting { type filter hook prerouting priority raw;
+//     mark & MASK == MARK accept                     # our own packets, and answered ones
+//     iifname @client_interfaces jump from_client
+//     iifname @server_interfaces jump from_server }
+//   chain from_client {
+//     ip frag-off & 0x3fff != 0 ip protocol tcp ip daddr @listen_addresses goto flow_0
+//     meta l4proto tcp ip daddr . tcp dport @listens goto to_service }
+//   chain to_service {
+//     tcp flags & (syn|ack) == syn jhash ip saddr . tcp sport mod 2 seed S vmap @syn_workers
+//     jhash ip saddr . tcp sport mod 2 seed S vmap @flow_workers }
+//   chain from_server {
+//     meta l4proto tcp ip saddr . tcp sport @backends
+//       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers }
+//   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
+//   chain prerouting_marked { type filter hook prerouting priority raw + 1; mark ... notrack }
+//   chain output { type filter hook output priority raw; mark ... notrack }
+//   chain postrouting { type filter hook postrouting priority 300;
+//     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
+//       counter name synacks_passed }
+//
+// The client's address and port are hashed in both directions, with one seed and in one layout
+// (the address, the port, two zero bytes), so both reach the same worker, NAT or not.
+#include "daemon/io/ruleset_rules.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+// after <netinet/in.h>, which it would redefine otherwise
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "daemon/io/nft_objects.h"
+#include "daemon/io/nft_rule.h"
+
+namespace synward::io {
+namespace {
+
+constexpr std::int32_t raw_priority = -300;
+constexpr std::int32_t late_priority = 300;
+constexpr std::uint8_t tcp_syn = 0x02;
+constexpr std::uint8_t tcp_syn_ack = 0x12;
+constexpr NftField tcp_source_port{.offset = 0, .length = 2};
+constexpr NftField tcp_destination_port{.offset = 2, .length = 2};
+constexpr NftField tcp_flags{.offset = 13, .length = 1};
+
+// Where a family keeps its addresses.
+struct Layout {
+  NftField source;
+  NftField destination;
+};
+constexpr Layout ipv4_layout{.source = {12, 4}, .destination = {16, 4}};
+constexpr Layout ipv6_layout{.source = {8, 16}, .destination = {24, 16}};
+
+std::array<std::uint8_t, 4> host_order(std::uint32_t value) {
+  std::array<std::uint8_t, 4> bytes;
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+std::string worker_chain(const char* kind, unsigned worker) {
+  return fmt::format("{}_{}", kind, worker);
+}
+
+class TableBuilder {
+ public:
+  TableBuilder(NftBatch& batch, const RulesetPlan& plan, Family family, bool native_queue)
+      : objects_(batch, table_name, family),
+        plan_(plan),
+        family_(family),
+        layout_(family == NFPROTO_IPV4 ? ipv4_layout : ipv6_layout),
+        native_queue_(native_queue) {}
+
+  void build();
+
+ private:
+  void add_chains();
+  void add_sets();
+  void add_worker_maps();
+  void add_prerouting_rules();
+  void add_fragment_rule();
+  void add_service_rules();
+  void add_server_rule();
+  void add_queue_rules();
+  void add_mark_rules();
+
+  NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
+  NftRule marked_rule(const std::string& chain) const;
+  void commit(NftRule& rule, const char* what) { objects_.add_rule(rule, what); }
+  void steer(NftRule& rule, bool from_client, const char* kind);
+  bool has_servers() const { return !plan_.server_interfaces.empty() && !backends_.empty(); }
+
+  NftObjects objects_;
+  const RulesetPlan& plan_;
+  Family family_;
+  Layout layout_;
+  bool native_queue_;
+  NftKeys backends_;
+};
+
+void TableBuilder::build() {
+  backends_ = endpoint_keys(plan_.backends, family_);
+  objects_.add_owned_table();
+  add_chains();
+  add_sets();
+  if (plan_.workers > 1) add_worker_maps();
+  add_prerouting_rules();
+  add_fragment_rule();
+  add_service_rules();
+  if (has_servers()) add_server_rule();
+  add_queue_rules();
+  add_mark_rules();
+}
+
+void TableBuilder::add_chains() {
+  objects_.add_base_chain(
+      {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
+  objects_.add_base_chain(
+      {.name = "prerouting_marked", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority + 1});
+  objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
+  objects_.add_base_chain(
+      {.name = "postrouting", .hook = NF_INET_POST_ROUTING, .priority = late_priority});
+  for (const char* name : {"from_client", "to_service", "from_server"}) objects_.add_chain(name);
+  for (unsigned worker = 0; worker < plan_.workers; ++worker)
+    for (const char* kind : {"syn", "flow"}) objects_.add_chain(worker_chain(kind, worker));
+}
+
+void TableBuilder::add_sets() {
+  const std::uint32_t address = family_ == NFPROTO_IPV4 ? NftType::ipv4_addr : NftType::ipv6_addr;
+  const std::uint32_t endpoint = NftType::concatenation(address, NftType::inet_service);
+  objects_.add_set("client_interfaces", NftType::ifname, interface_keys(plan_.client_interfaces));
+  objects_.add_set("listens", endpoint, endpoint_keys(plan_.listens, family_));
+  objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
+  if (has_servers()) {
+    objects_.add_set("server_interfaces", NftType::ifname, interface_keys(plan_.server_interfaces));
+    objects_.add_set("backends", endpoint, backends_);
+  }
+  if (family_ == NFPROTO_IPV6) {
+    // What may stand behind a fragment header on the way to TCP; 139 and 140 are HIP and Shim6.
+    NftKeys protocols;
+    for (const std::uint8_t protocol :
+         {IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH,
+          IPPROTO_DSTOPTS, IPPROTO_MH, 139, 140})
+      protocols.push_back(protocol_key(protocol));
+    objects_.add_set("fragmented_protocols", NftType::inet_proto, protocols);
+  }
+  objects_.add_counter(synack_counter_name);
+}
+
+void TableBuilder::add_worker_maps() {
+  objects_.add_verdict_map("syn_workers", "syn_", plan_.workers);
+  objects_.add_verdict_map("flow_workers", "flow_", plan_.workers);
+}
+
+NftRule TableBuilder::marked_rule(const std::string& chain) const {
+  NftRule marked = rule(chain);
+  marked.meta(NFT_META_MARK)
+      .masked(host_order(plan_.mark_mask))
+      .equals(host_order(plan_.mark & plan_.mark_mask));
+  return marked;
+}
+
+// Ends the rule: to a chain syn_N or flow_N by the client's address and port.
+void TableBuilder::steer(NftRule& rule, bool from_client, const char* kind) {
+  if (plan_.workers == 1) {
+    rule.go_to(worker_chain(kind, 0));
+    return;
+  }
+  const NftField address = from_client ? layout_.source : layout_.destination;
+  const NftRegister port_register = address.length / 4;
+  rule.network_field(address, 0)
+      .transport_field(from_client ? tcp_source_port : tcp_destination_port, port_register)
+      .hash({.source = 0,
+             .length = address.length + 4,
+             .modulus = plan_.workers,
+             .seed = plan_.steering_seed,
+             .destination = port_register + 1})
+      .verdict_map(fmt::format("{}_workers", kind).c_str(), port_register + 1);
+}
+
+void TableBuilder::add_prerouting_rules() {
+  NftRule own = marked_rule("prerouting");
+  commit(own.accept(), "own packets pass");
+  NftRule client = rule("prerouting");
+  client.meta(NFT_META_IIFNAME).in_set("client_interfaces").jump("from_client");
+  commit(client, "packets of client interfaces");
+  if (!has_servers()) return;
+  NftRule server = rule("prerouting");
+  server.meta(NFT_META_IIFNAME).in_set("server_interfaces").jump("from_server");
+  commit(server, "packets of server interfaces");
+}
+
+// Fragments, all of them: worker 0 refuses and counts them. Behind an IPv6 fragment header not
+// only TCP is taken: the first fragment may hold extension headers alone (RFC 7112 forbids it,
+// hosts accept it), and no kernel then knows the protocol.
+void TableBuilder::add_fragment_rule() {
+  NftRule fragments = rule("from_client");
+  fragments.network_field(layout_.destination).in_set("listen_addresses");
+  if (family_ == NFPROTO_IPV4) {
+    constexpr std::array<std::uint8_t, 2> offset_or_more{0x3f, 0xff};
+    constexpr std::array<std::uint8_t, 2> whole{0, 0};
+    constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+    fragments.network_field({.offset = 6, .length = 2}).masked(offset_or_more).differs(whole);
+    fragments.network_field({.offset = 9, .length = 1}).equals(tcp);
+  } else {
+    fragments.ipv6_extension_field(IPPROTO_FRAGMENT, {.offset = 0, .length = 1})
+        .in_set("fragmented_protocols");
+  }
+  commit(fragments.go_to(worker_chain("flow", 0)), "fragments");
+}
+
+void TableBuilder::add_service_rules() {
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  NftRule service = rule("from_client");
+  service.meta(NFT_META_L4PROTO).equals(tcp);
+  service.network_field(layout_.destination)
+      .transport_field(tcp_destination_port, layout_.destination.length / 4)
+      .in_set("listens")
+      .go_to("to_service");
+  commit(service, "packets to a service");
+
+  constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
+  constexpr std::array<std::uint8_t, 1> syn{tcp_syn};
+  NftRule syns = rule("to_service");
+  syns.transport_field(tcp_flags).masked(syn_and_ack).equals(syn);
+  steer(syns, true, "syn");
+  commit(syns, "SYNs to their worker (needs nft_hash)");
+  NftRule others = rule("to_service");
+  steer(others, true, "flow");
+  commit(others, "segments to their worker (needs nft_hash)");
+}
+
+void TableBuilder::add_server_rule() {
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  NftRule server = rule("from_server");
+  server.meta(NFT_META_L4PROTO).equals(tcp);
+  server.network_field(layout_.source)
+      .transport_field(tcp_source_port, layout_.source.length / 4)
+      .in_set("backends");
+  steer(server, false, "flow");
+  commit(server, "packets of a backend (needs nft_hash)");
+}
+
+// Without `bypass`: while nobody reads, packets of the services are dropped, not let through.
+void TableBuilder::add_queue_rules() {
+  for (unsigned worker = 0; worker < plan_.workers; ++worker) {
+    for (const unsigned role : {0U, 1U}) {
+      const auto number = static_cast<std::uint16_t>(plan_.queue_start + 2 * worker + role);
+      NftRule queue = rule(worker_chain(role == 0 ? "syn" : "flow", worker));
+      native_queue_ ? queue.queue(number) : queue.queue_xt_target(number);
+      objects_.add_queue_rule(queue, fmt::format("queue {}", number));
+    }
+  }
+}
+
+void TableBuilder::add_mark_rules() {
+  for (const char* chain : {"prerouting_marked", "output"}) {
+    NftRule untracked = marked_rule(chain);
+    commit(untracked.notrack(), "own packets untracked (needs nft_ct)");
+  }
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
+  NftRule passed = marked_rule("postrouting");
+  passed.meta(NFT_META_OIFNAME).in_set("client_interfaces");
+  passed.meta(NFT_META_L4PROTO).equals(tcp);
+  passed.transport_field(tcp_flags).masked(syn_ack).equals(syn_ack);
+  commit(passed.count(synack_counter_name), "counter of SYN-ACKs");
+}
+
+}  // namespace
+
+bool family_in_use(const RulesetPlan& plan, Family family) {
+  return !address_keys(plan.listens, family).empty();
+}
+
+void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, bool native_queue) {
+  TableBuilder(batch, plan, family, native_queue).build();
+}
+
+void add_table_deletion(NftBatch& batch, Family family) {
+  NftObjects(batch, table_name, family).delete_table();
+}
+
+}  // namespace synward::io

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/plan.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace synward {
+namespace {
+
+template <class Number>
+Number share(Number whole, unsigned parts, unsigned part) {
+  return whole / parts + (part < whole % parts ? 1 : 0);
+}
+
+// O2, O3: until a backend is learned, what every server of today accepts.
+handshake::ServiceOffer offer_for(const wire::Endpoint& listen, const config::Settings& settings,
+                                  const HostFacts& host) {
+  const std::uint32_t headers = listen.address.is_ipv4() ? 40 : 60;
+  handshake::ServiceOffer offer;
+  offer.mss = static_cast<std::uint16_t>(
+      std::clamp<std::uint32_t>(host.server_mtu - std::min(headers, host.server_mtu), 64, 65535));
+  offer.window = static_cast<std::uint16_t>(
+      std::min<std::uint64_t>(settings.splice.early_data.per_connection_bytes, 65535));
+  return offer;
+}
+
+}  // namespace
+
+unsigned worker_count(const config::Settings& settings) {
+  if (settings.workers) return *settings.workers;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
+}
+
+io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers) {
+  io::RulesetPlan plan{.client_interfaces = settings.interfaces.client,
+                       .server_interfaces = settings.interfaces.server,
+                       .listens = {},
+                       .backends = {},
+                       .queue_start = settings.queue_start,
+                       .workers = static_cast<std::uint16_t>(workers),
+                       .mark = settings.mark.value,
+                       .mark_mask = settings.mark.mask};
+  for (const config::Service& service : settings.services) {
+    plan.listens.insert(plan.listens.end(), service.listen.begin(), service.listen.end());
+    const auto& sources = service.backends.empty() ? service.listen : service.backends;
+    plan.backends.insert(plan.backends.end(), sources.begin(), sources.end());
+  }
+  // Services may share a backend; a set of nftables may not hold an element twice.
+  std::ranges::sort(plan.backends);
+  const auto twice = std::ranges::unique(plan.backends);
+  plan.backends.erase(twice.begin(), twice.end());
+  return plan;
+}
+
+engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
+                                       unsigned workers, unsigned worker) {
+  engine::EngineSettings result;
+  for (const config::Service& service : settings.services) {
+    result.services.push_back({service.listen, service.backends});
+    for (const wire::Endpoint& listen : service.listen) {
+      result.offers.push_back(offer_for(listen, settings, host));
+    }
+  }
+  result.own_addresses = host.own_addresses;
+  result.backlog = share(settings.half_open.backlog, workers, worker);
+  result.synack_timeout = settings.half_open.synack_timeout;
+  result.synack_retries = settings.half_open.synack_retries;
+  result.high_watermark_percent = settings.half_open.high_watermark_percent;
+  result.low_watermark_percent = settings.half_open.low_watermark_percent;
+  result.connections = share(settings.splice.connections, workers, worker);
+  result.connect_timeout = settings.splice.connect_timeout;
+  result.idle = settings.splice.idle;
+  result.early_data_per_connection =
+      static_cast<std::uint32_t>(settings.splice.early_data.per_connection_bytes);
+  result.early_data_total = share(settings.splice.early_data.total_bytes, workers, worker);
+  result.reset_unknown_segments =
+      settings.splice.unknown_segments == config::UnknownSegments::reset;
+  result.master_key = host.master_key;
+  result.wall_offset = host.wall_offset;
+  result.hash_key = host.hash_key;
+  return result;
+}
+
+std::vector<std::size_t> backend_counts(const config::Settings& settings) {
+  std::vector<std::size_t> counts;
+  for (const config::Service& service : settings.services) {
+    counts.push_back(service.backends.empty() ? service.listen.size() : service.backends.size());
+  }
+  return counts;
+}
+
+}  // namespace synward

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// From what the operator wrote to what the parts are made from.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "config/settings.h"
+#include "daemon/io/ruleset.h"
+#include "proxy/engine/settings.h"
+
+namespace synward {
+
+// What the host adds to the settings.
+struct HostFacts {
+  std::uint32_t server_mtu = 1500;               // the smallest of the server interfaces
+  std::vector<wire::Address> own_addresses;      // directed broadcasts included
+  handshake::MasterKey master_key{};
+  Duration wall_offset{};
+  flow::HashKey hash_key{};
+};
+
+unsigned worker_count(const config::Settings& settings);  // `auto`: CPUs that we may run on
+io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers);
+// Bounds are divided so that the workers' shares add up to what was set.
+engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
+                                       unsigned workers, unsigned worker);
+// Backends per service, as Counters wants them.
+std::vector<std::size_t> backend_counts(const config::Settings& settings);
+
+}  // namespace synward

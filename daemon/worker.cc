@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/worker.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "daemon/io/clock.h"
+#include "daemon/service/log.h"
+
+namespace synward {
+namespace {
+
+constexpr std::size_t outbox_bytes = 4 << 20;
+constexpr std::size_t outbox_packets = 8192;
+// So often at least the loop turns: progress for the watchdog, and directives taken.
+constexpr std::chrono::milliseconds wait_max{500};
+// Batches of flow packets between two batches of SYNs.
+constexpr int flow_batches_max = 4;
+
+wire::PacketView view(const io::QueuedPacket& packet) {
+  const wire::ChecksumState checksum =
+      packet.checksum_partial      ? wire::ChecksumState::partial
+      : packet.checksum_unverified ? wire::ChecksumState::unverified
+                                   : wire::ChecksumState::verified;
+  return {packet.bytes, packet.original_length, checksum, packet.gso};
+}
+
+}  // namespace
+
+Worker::Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue,
+               io::Injector injector, const engine::EngineSettings& settings, Counters& counters,
+               const Directives& directives)
+    : plan_(std::move(plan)),
+      syn_queue_(std::move(syn_queue)),
+      flow_queue_(std::move(flow_queue)),
+      injector_(std::move(injector)),
+      engine_(settings, counters, io::now()),
+      outbox_(outbox_bytes, outbox_packets),
+      directives_(directives),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+Worker::~Worker() {
+  join();
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+}
+
+void Worker::run() {
+  pthread_setname_np(pthread_self(), fmt::format("worker-{}", plan_.index).c_str());
+  set_scheduling();
+  while (!directives_.stop.load(std::memory_order_relaxed)) {
+    const Instant now = io::now();
+    take_directives(now);
+    std::size_t served = 0;
+    for (int batch = 0; batch < flow_batches_max; ++batch) {
+      const std::size_t count = serve(flow_queue_, now);
+      served += count;
+      if (count < io::NfQueue::batch_size) break;
+    }
+    served += serve(syn_queue_, now);
+    tick(now);
+    progress_.fetch_add(1, std::memory_order_relaxed);
+    if (served == 0) wait(now);
+  }
+  reset_connections();
+}
+
+void Worker::set_scheduling() const {
+  if (plan_.cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<std::size_t>(*plan_.cpu), &set);
+    if (const int error = pthread_setaffinity_np(pthread_self(), sizeof set, &set); error != 0) {
+      service::log_warning("worker {} cannot be pinned to CPU {}: {}", plan_.index, *plan_.cpu,
+                           std::strerror(error));
+    }
+  }
+  if (plan_.realtime) {
+    sched_param parameter{};
+    parameter.sched_priority = *plan_.realtime;
+    if (const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameter);
+        error != 0) {
+      service::log_warning(
+          "worker {} cannot have realtime priority {}: {}; under systemd set LimitRTPRIO={} and "
+          "remove RestrictRealtime",
+          plan_.index, *plan_.realtime, std::strerror(error), *plan_.realtime);
+    }
+  }
+}
+
+void Worker::take_directives(Instant now) {
+  const std::uint32_t steps = directives_.clock_steps.load(std::memory_order_acquire);
+  if (steps == clock_steps_seen_) return;
+  clock_steps_seen_ = steps;
+  engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
+}
+
+// One batch: decided packet by packet, performed in the same order.
+std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
+  const std::span<io::QueuedPacket> batch = queue.receive();
+  for (const io::QueuedPacket& packet : batch) {
+    perform(queue, packet,
+            engine_.on_packet(now, view(packet), side_of(packet.in_interface), outbox_));
+    if (outbox_.nearly_full()) {
+      queue.flush();
+      send_collected();
+    }
+  }
+  if (!batch.empty()) {
+    queue.flush();
+    send_collected();
+  }
+  return batch.size();
+}
+
+void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
+                     const engine::Decision& decision) {
+  switch (decision.verdict) {
+    case engine::Verdict::drop:
+    case engine::Verdict::consume:
+      queue.drop(packet.id);
+      return;
+    case engine::Verdict::forward:
+      queue.accept(packet.id, plan_.mark, decision.packet);
+      return;
+    case engine::Verdict::reply:
+      if (directives_.reply_in_place.load(std::memory_order_relaxed)) {
+        queue.accept(packet.id, plan_.mark, decision.packet);
+      } else {
+        injector_.add(decision.packet);
+        queue.drop(packet.id);
+      }
+      return;
+  }
+}
+
+void Worker::send_collected() {
+  for (const auto packet : outbox_.packets()) injector_.add(packet);
+  if (const std::uint64_t refused = injector_.flush(); refused > 0) {
+    static service::RateLimitedLog log(service::LogLevel::warning, 5, std::chrono::seconds(10));
+    log.log("the kernel refused {} packets of synward's own: {}", refused,
+            std::strerror(injector_.last_error()));
+    engine_.count_send_failures(refused);
+  }
+  outbox_.clear();
+}
+
+void Worker::tick(Instant now) {
+  for (;;) {
+    engine_.on_tick(now, outbox_);
+    const bool more = outbox_.nearly_full();
+    if (!outbox_.packets().empty()) send_collected();
+    if (!more) return;
+  }
+}
+
+void Worker::wait(Instant now) {
+  Duration timeout = wait_max;
+  if (const auto deadline = engine_.next_deadline()) {
+    timeout = std::clamp<Duration>(*deadline - now, Duration{0}, timeout);
+  }
+  std::array<pollfd, 3> sources{{{flow_queue_.fd(), POLLIN, 0},
+                                 {syn_queue_.fd(), POLLIN, 0},
+                                 {wake_fd_, POLLIN, 0}}};
+  const timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
+  if (ppoll(sources.data(), sources.size(), &limit, nullptr) > 0 && sources[2].revents != 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(wake_fd_, &count, sizeof count);
+  }
+}
+
+void Worker::reset_connections() {
+  bool left = true;
+  while (left) {
+    left = engine_.reset_some(outbox_);
+    send_collected();
+  }
+}
+
+engine::Arrived Worker::side_of(unsigned interface) const {
+  return {std::ranges::find(plan_.client_interfaces, interface) != plan_.client_interfaces.end(),
+          std::ranges::find(plan_.server_interfaces, interface) != plan_.server_interfaces.end()};
+}
+
+}  // namespace synward

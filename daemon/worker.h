@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "daemon/io/inject.h"
+#include "daemon/io/nfqueue.h"
+#include "proxy/engine/engine.h"
+
+namespace synward {
+
+// What the main thread tells all workers. Written by it alone, read by them.
+struct Directives {
+  std::atomic<bool> stop{false};
+  // Replies go back in place; false: by raw socket (kernel.md, what in place needs).
+  std::atomic<bool> reply_in_place{true};
+  // C4: the wall clock's offset, in nanoseconds, and how often it was stepped.
+  std::atomic<std::int64_t> wall_offset{0};
+  std::atomic<std::uint32_t> clock_steps{0};
+};
+
+struct WorkerPlan {
+  unsigned index = 0;
+  std::optional<int> cpu;        // to be pinned to
+  std::optional<int> realtime;   // SCHED_FIFO priority
+  std::uint32_t mark = 0;        // of every packet that synward lets on
+  std::vector<unsigned> client_interfaces, server_interfaces;  // by ifindex
+};
+
+// One thread with its two queues, its engine and its counters: shares nothing with the others but
+// the directives. Flow packets first: a flood of SYNs must not delay connections.
+class Worker {
+ public:
+  Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue, io::Injector injector,
+         const engine::EngineSettings& settings, Counters& counters, const Directives& directives);
+  ~Worker();  // joins; set directives.stop and wake() before
+
+  void start();
+  void wake() const;
+  void join();  // after directives.stop; the queues stay open, so that the rules can go first
+  // Grows at least once a second while the thread runs its loop.
+  std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
+
+ private:
+  void run();
+  void set_scheduling() const;
+  void take_directives(Instant now);
+  std::size_t serve(io::NfQueue& queue, Instant now);
+  void perform(io::NfQueue& queue, const io::QueuedPacket& packet,
+               const engine::Decision& decision);
+  void send_collected();
+  void tick(Instant now);
+  void wait(Instant now);
+  void reset_connections();
+  engine::Arrived side_of(unsigned interface) const;
+
+  const WorkerPlan plan_;
+  io::NfQueue syn_queue_, flow_queue_;
+  io::Injector injector_;
+  engine::Engine engine_;
+  engine::Outbox outbox_;
+  const Directives& directives_;
+  std::uint32_t clock_steps_seen_ = 0;
+  int wake_fd_;
+  std::atomic<std::uint64_t> progress_{0};
+  std::thread thread_;
+};
+
+}  // namespace synward

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/backend/choice.h"
+
+#include <array>
+#include <cstring>
+
+#include "proxy/shared/siphash.h"
+
+namespace synward::backend {
+namespace {
+
+std::uint64_t score(const flow::HashKey& key, const flow::HalfOpenKey& connection,
+                    const wire::Endpoint& backend) {
+  std::array<__u64, 5> words{};
+  std::memcpy(words.data(), connection.client.bytes.data(), 16);
+  std::memcpy(words.data() + 2, backend.address.bytes.data(), 16);
+  words[4] = std::uint64_t{connection.client_port} << 32 | backend.port;
+  return synward_siphash(key[0], key[1], words.data(), words.size());
+}
+
+}  // namespace
+
+Choice::Choice(const Directory& directory, std::size_t services, const flow::HashKey& key)
+    : directory_(directory), key_(key), passed_over_until_(services) {
+  for (auto& until : passed_over_until_) until.assign(backends_max, Instant{});
+}
+
+std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, std::uint64_t tried,
+                                          Instant now) const {
+  const Listen& listen = directory_.listen(connection.listen);
+  std::optional<std::uint16_t> best;
+  std::uint64_t best_score = 0;
+  bool best_is_well = false;
+  for (const std::uint16_t position : directory_.candidates(connection.listen)) {
+    if ((tried >> position & 1) != 0) continue;
+    const bool is_well = passed_over_until_[listen.service][position] <= now;
+    const std::uint64_t its_score =
+        score(key_, connection, directory_.backend(listen.service, position));
+    const bool better = is_well != best_is_well ? is_well : its_score > best_score;
+    if (best && !better) continue;
+    best = position;
+    best_score = its_score;
+    best_is_well = is_well;
+  }
+  return best;
+}
+
+void Choice::failed(std::uint16_t service, std::uint16_t position, Instant now) {
+  passed_over_until_[service][position] = now + passed_over;
+}
+
+}  // namespace synward::backend

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "proxy/backend/directory.h"
+#include "proxy/flow/half_open.h"
+#include "proxy/time.h"
+
+namespace synward::backend {
+
+inline constexpr std::size_t backends_max = 64;         // per service: one bit each in a flow
+inline constexpr std::chrono::seconds passed_over{5};   // S3
+
+// Rendezvous hashing: each backend scores a connection, the highest score wins. A backend that
+// comes or goes moves only its own share of connections, and the order of the scores is the order
+// in which the others are tried.
+class Choice {
+ public:
+  Choice(const Directory& directory, std::size_t services, const flow::HashKey& key);
+
+  // Among the listen's candidates that are not in `tried` (bit = position): the best one that did
+  // not fail lately, else the best one; nullopt when all were tried.
+  std::optional<std::uint16_t> next(const flow::HalfOpenKey& connection, std::uint64_t tried,
+                                    Instant now) const;
+  void failed(std::uint16_t service, std::uint16_t position, Instant now);
+
+ private:
+  const Directory& directory_;
+  flow::HashKey key_;
+  std::vector<std::vector<Instant>> passed_over_until_;  // [service][position]
+};
+
+}  // namespace synward::backend

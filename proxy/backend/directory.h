@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/wire/address.h"
+
+namespace synward::backend {
+
+// A service as configured. Without backends it is transparent: each listen is its own backend.
+struct ServicePlan {
+  std::vector<wire::Endpoint> listens;
+  std::vector<wire::Endpoint> backends;
+  bool transparent() const { return backends.empty(); }
+};
+
+struct Listen {
+  wire::Endpoint endpoint;
+  std::uint16_t service = 0;
+  std::uint16_t position = 0;  // within the service's listens
+};
+
+// Which listen a packet is for, and which listens lie in front of a backend. Filled once at start
+// from the configuration (so nobody else chooses its keys), read per packet.
+class Directory {
+ public:
+  explicit Directory(const std::vector<ServicePlan>& services);
+
+  std::optional<std::uint16_t> find_listen(const wire::Endpoint& destination) const;
+  // Listens whose service has `source` as a backend; empty if it is none.
+  std::span<const std::uint16_t> listens_before(const wire::Endpoint& source) const;
+  const Listen& listen(std::uint16_t index) const { return listens_[index]; }
+  std::size_t listen_count() const { return listens_.size(); }
+  // Some service listens on this address: no client can have it as its own (F1).
+  bool is_listen_address(const wire::Address& address) const;
+
+  // Backends of a listen's service that have its family, by position in the service's list.
+  std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
+    return candidates_[listen];
+  }
+  const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
+    return backends_[service][position];
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const wire::Endpoint& endpoint) const;
+    std::size_t operator()(const wire::Address& address) const;
+  };
+  std::vector<Listen> listens_;
+  std::vector<std::vector<wire::Endpoint>> backends_;      // by service
+  std::vector<std::vector<std::uint16_t>> candidates_;     // by listen
+  std::unordered_map<wire::Endpoint, std::uint16_t, Hash> by_endpoint_;
+  std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
+  std::unordered_map<wire::Address, bool, Hash> addresses_;
+};
+
+}  // namespace synward::backend

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/engine/core.h"
+
+#include <algorithm>
+
+namespace synward::engine {
+namespace {
+
+// RFC 5961 7 asks for a limit on challenge ACKs; ours covers every answer that nobody has to get.
+constexpr std::uint32_t unsolicited_per_second = 1000;
+
+std::uint32_t percent_of(std::uint32_t whole, std::uint32_t percent) {
+  return static_cast<std::uint32_t>(std::uint64_t{whole} * percent / 100);
+}
+
+// H3: enough to heal lost challenges of real clients, too few to be worth a reflection.
+constexpr std::uint32_t backlog_per_retransmit = 64;
+constexpr std::uint32_t retransmits_per_second_min = 16;
+
+flood::AdmissionSettings admission_settings(const EngineSettings& settings) {
+  return {.high_entries = percent_of(settings.backlog, settings.high_watermark_percent),
+          .low_entries = percent_of(settings.backlog, settings.low_watermark_percent),
+          .retransmits_per_second =
+              std::max(settings.backlog / backlog_per_retransmit, retransmits_per_second_min),
+          .keep_at_least = settings.synack_timeout};
+}
+
+}  // namespace
+
+Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Instant now)
+    : settings(engine_settings),
+      counters(engine_counters),
+      directory(settings.services),
+      choice(directory, settings.services.size(), settings.hash_key),
+      keys(settings.master_key, settings.wall_offset),
+      flows(settings.connections, settings.hash_key, now),
+      early_data({.per_connection = settings.early_data_per_connection,
+                  .total = settings.early_data_total}),
+      schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
+      unsolicited(unsolicited_per_second, now) {
+  for (std::size_t i = 0; i < settings.services.size(); ++i) {
+    services.push_back({.queue = {settings.backlog, settings.hash_key, now},
+                        .admission = {admission_settings(settings), now},
+                        .counters = counters.services[i]});
+    counters.services[i].half_open_limit.set(settings.backlog);
+  }
+}
+
+}  // namespace synward::engine

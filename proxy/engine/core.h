@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the steps of the engine share. Seen by proxy/engine only.
+#pragma once
+#include <deque>
+#include <span>
+
+#include "proxy/backend/choice.h"
+#include "proxy/counters.h"
+#include "proxy/engine/effect.h"
+#include "proxy/engine/settings.h"
+#include "proxy/flood/admission.h"
+#include "proxy/flood/rate_budget.h"
+#include "proxy/flow/table.h"
+#include "proxy/handshake/early_data.h"
+
+namespace synward::engine {
+
+inline constexpr std::chrono::milliseconds backend_silence{600};  // S3: then another is tried
+
+struct ServiceState {
+  flow::HalfOpenQueue queue;
+  flood::Admission admission;
+  ServiceCounters& counters;
+};
+
+struct Core {
+  Core(const EngineSettings& settings, Counters& counters, Instant now);
+
+  EngineSettings settings;
+  Counters& counters;
+  backend::Directory directory;
+  backend::Choice choice;
+  handshake::Keyring keys;
+  flow::FlowTable flows;
+  handshake::EarlyData early_data;
+  flow::WaitSchedule schedule;  // of half-open entries
+  std::deque<ServiceState> services;
+  flood::RateBudget unsolicited;  // RSTs and challenge ACKs that nobody has to get (RFC 5961 7)
+
+  ServiceState& service_of(std::uint16_t listen) {
+    return services[directory.listen(listen).service];
+  }
+  const handshake::ServiceOffer& offer(std::uint16_t listen) const {
+    return settings.offers[listen];
+  }
+  const wire::Endpoint& service_endpoint(std::uint16_t listen) const {
+    return directory.listen(listen).endpoint;
+  }
+};
+
+// A packet on its way through the steps.
+struct Arrival {
+  Instant now;
+  const wire::Segment& segment;
+  Side from = Side::client;
+  flow::HalfOpenKey key;      // the client, and the listen it called
+  ServiceState& service;
+  Outbox& out;
+};
+
+// --- verdicts (verdicts.cc) ---
+// A packet cannot be dropped without a reason.
+Decision drop(ServiceCounters& counters, Reason reason);
+inline Decision drop(const Arrival& arrival, Reason reason) {
+  return drop(arrival.service.counters, reason);
+}
+inline Decision consume() { return {Verdict::consume, {}}; }
+inline Decision forward(const Arrival& arrival) {
+  return {Verdict::forward, arrival.segment.packet};
+}
+// Answers the sender: in place where the answer has the packet's own length, else by the outbox.
+Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
+void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
+
+// --- the steps, one file each ---
+Decision answer_syn(Core& core, const Arrival& arrival);                      // step_challenge.cc
+Decision redeem(Core& core, const Arrival& arrival);                          // step_redeem.cc
+Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);          // step_hold.cc
+Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);      // step_complete.cc
+Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
+Decision unknown(Core& core, const Arrival& arrival);                         // step_unknown.cc
+Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
+
+// --- time (timers.cc) ---
+void half_open_timers(Core& core, Instant now, Outbox& out);
+void flow_timers(Core& core, Instant now, Outbox& out);
+
+// --- half-open entries (step_challenge.cc) ---
+void forget(ServiceState& service, flow::HalfOpenEntry& entry);
+wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenEntry& entry);
+
+// --- life of a flow (lifecycle.cc) ---
+// A redeemed connection; nullptr if there is no room.
+flow::Flow* open_flow(Core& core, const flow::HalfOpenKey& key);
+ServiceState& service_of(Core& core, const flow::Flow& flow);
+// Sends the (next) SYN to the flow's backend and arms its timer.
+void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
+// The present backend did not take the connection: the next one, or a RST to the client.
+void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
+// Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.
+void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
+void erase_flow(Core& core, flow::Flow& flow);
+void reset_client(Core& core, const flow::Flow& flow, Outbox& out);
+void reset_backend(Core& core, const flow::Flow& flow, Outbox& out);
+void set_state(Core& core, flow::Flow& flow, Side side, tcp::State state);
+// After observe(): moves the gauges from the states before to those now.
+void count_states(ServiceCounters& counters, const tcp::Connection& before,
+                  const tcp::Connection& now);
+
+}  // namespace synward::engine

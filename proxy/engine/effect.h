@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the engine can ask for. It decides; daemon/perform does.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "proxy/shared/reasons.h"
+#include "proxy/wire/emit.h"
+
+namespace synward::engine {
+
+// What becomes of the packet at hand. The closed list:
+enum class Verdict : std::uint8_t {
+  drop,     // refused; counted under its reason
+  consume,  // taken in by synward: the kernel is to forget it, and nothing was lost
+  forward,  // rewritten in place; goes on where it was going
+  reply,    // rewritten in place into the answer to its sender, of the very same length
+};
+
+struct Decision {
+  Verdict verdict = Verdict::drop;
+  std::span<const std::uint8_t> packet;  // forward and reply: the bytes to go on with
+};
+
+// Packets of synward's own, to be sent after the verdict in this order. Fixed room: a packet that
+// does not fit is refused, never the process's memory.
+class Outbox {
+ public:
+  explicit Outbox(std::size_t capacity_bytes, std::size_t capacity_packets);
+
+  // False if there is no room.
+  bool send(const wire::SegmentToSend& segment);
+  std::span<const std::span<const std::uint8_t>> packets() const { return packets_; }
+  void clear();
+  // Less than half is left: perform before the next decision.
+  bool nearly_full() const;
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  std::vector<std::span<const std::uint8_t>> packets_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace synward::engine

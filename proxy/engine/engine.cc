@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Start here: the steps that a packet takes, in order. Each is a function in a file of its own,
+// named by what happens.
+#include "proxy/engine/engine.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using wire::Address;
+using wire::Segment;
+
+namespace {
+
+struct AddressHash {
+  std::size_t operator()(const Address& address) const {
+    std::size_t hash = 14695981039346656037U;
+    for (const std::uint8_t byte : address.bytes) hash = (hash ^ byte) * 1099511628211U;
+    return hash;
+  }
+};
+
+}  // namespace
+
+struct Engine::State : Core {
+  State(const EngineSettings& engine_settings, Counters& engine_counters, Instant now)
+      : Core(engine_settings, engine_counters, now),
+        own_addresses(engine_settings.own_addresses.begin(), engine_settings.own_addresses.end()) {}
+
+  std::unordered_set<Address, AddressHash> own_addresses;
+
+  bool martian(const Address& source) const {
+    return is_never_a_source(source) || own_addresses.contains(source) ||
+           directory.is_listen_address(source);
+  }
+
+  static bool is_never_a_source(const Address& source) {
+    if (source.is_ipv4()) {
+      const auto octets = source.ipv4();
+      return octets[0] == 0 || octets[0] == 127 || octets[0] >= 224;  // class D, E, broadcast
+    }
+    const bool loopback_or_unspecified =
+        std::all_of(source.bytes.begin(), source.bytes.end() - 1, [](auto b) { return b == 0; }) &&
+        source.bytes[15] <= 1;
+    return loopback_or_unspecified || source.bytes[0] == 0xff;
+  }
+
+  Decision from_client(Instant now, const Segment& segment, std::uint16_t listen, Outbox& out);
+  std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
+};
+
+Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived arrived,
+                           Outbox& out) {
+  // 1. Bytes become a segment, or a reason why not.
+  const auto segment = wire::parse_segment(packet);
+  if (!segment) return drop(state_->counters.none(), segment.error());
+
+  // 2. Whose side is it from? The rules queue by interface; one interface may be both.
+  if (arrived.from_client_side) {
+    if (const auto listen = state_->directory.find_listen(segment->destination)) {
+      return state_->from_client(now, *segment, *listen, out);
+    }
+  }
+  if (arrived.from_server_side) {
+    if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
+  }
+  return drop(state_->counters.none(), synward_reason_not_a_service);
+}
+
+Decision Engine::State::from_client(Instant now, const Segment& segment, std::uint16_t listen,
+                                    Outbox& out) {
+  const Arrival arrival{.now = now,
+                        .segment = segment,
+                        .from = Side::client,
+                        .key = {segment.source.address, segment.source.port, listen},
+                        .service = service_of(listen),
+                        .out = out};
+
+  // 3. Sources that cannot be a client's are not answered (F1).
+  if (martian(segment.source.address)) return drop(arrival, synward_reason_martian_source);
+
+  // 4. A SYN is challenged, or told that its connection exists.
+  if (segment.has(wire::flag_syn) && !segment.has(wire::flag_ack)) {
+    return answer_syn(*this, arrival);
+  }
+
+  // 5. A segment of a connection: held until the backend has answered, then spliced.
+  if (flow::Flow* flow = flows.find(arrival.key)) {
+    flow->last_segment = now;
+    return flow->phase == flow::Phase::connecting ? hold(*this, arrival, *flow)
+                                                  : splice_segment(*this, arrival, *flow);
+  }
+
+  // 6. No connection: does it redeem a challenge?
+  return redeem(*this, arrival);
+}
+
+std::optional<Decision> Engine::State::from_backend(Instant now, const Segment& segment,
+                                                    Outbox& out) {
+  const auto listens = directory.listens_before(segment.source);
+  if (listens.empty()) return std::nullopt;
+
+  // 3'. The connection is found by its client, behind any of the listens that use this backend.
+  for (const std::uint16_t listen : listens) {
+    const Arrival arrival{.now = now,
+                          .segment = segment,
+                          .from = Side::backend,
+                          .key = {segment.destination.address, segment.destination.port, listen},
+                          .service = service_of(listen),
+                          .out = out};
+    flow::Flow* flow = flows.find(arrival.key);
+    if (flow == nullptr || flow->backend_endpoint != segment.source) continue;
+    flow->last_segment = now;
+
+    // 4'. The answer to our SYN completes the connection; everything later is spliced.
+    return flow->phase == flow::Phase::connecting ? complete(*this, arrival, *flow)
+                                                  : splice_segment(*this, arrival, *flow);
+  }
+
+  // 5'. No connection: an abandoned one of ours, or one that is older than this daemon.
+  return unknown(*this, {.now = now,
+                         .segment = segment,
+                         .from = Side::backend,
+                         .key = {segment.destination.address, segment.destination.port, listens[0]},
+                         .service = service_of(listens[0]),
+                         .out = out});
+}
+
+void Engine::on_tick(Instant now, Outbox& out) {
+  half_open_timers(*state_, now, out);
+  flow_timers(*state_, now, out);
+}
+
+std::optional<Instant> Engine::next_deadline() const {
+  std::optional<Instant> earliest = state_->flows.next_deadline();
+  for (const ServiceState& service : state_->services) {
+    const auto deadline = service.queue.next_deadline();
+    if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
+  }
+  return earliest;
+}
+
+void Engine::re_anchor(Duration wall_offset, Instant now) {
+  state_->keys.re_anchor(wall_offset, now);
+}
+
+void Engine::count_send_failures(std::uint64_t packets) {
+  state_->counters.none().dropped[synward_reason_send_failed].add(packets);
+}
+
+bool Engine::reset_some(Outbox& out) {
+  bool left = false;
+  state_->flows.for_each([&](flow::Flow& flow) {
+    if (out.nearly_full()) {
+      left = true;
+      return;
+    }
+    if (flow.phase != flow::Phase::lingering) {
+      reset_client(*state_, flow, out);
+      reset_backend(*state_, flow, out);
+      service_of(*state_, flow)
+          .counters.connections_closed[static_cast<std::size_t>(CloseReason::shutdown)]
+          .add();
+    }
+    erase_flow(*state_, flow);
+  });
+  return left;
+}
+
+Engine::Engine(const EngineSettings& settings, Counters& counters, Instant now)
+    : state_(std::make_unique<State>(settings, counters, now)) {}
+
+Engine::~Engine() = default;
+
+}  // namespace synward::engine

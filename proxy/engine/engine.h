@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "proxy/counters.h"
+#include "proxy/engine/effect.h"
+#include "proxy/engine/settings.h"
+#include "proxy/time.h"
+#include "proxy/wire/segment.h"
+
+namespace synward::engine {
+
+// Which interfaces a packet came through. An interface may be both.
+struct Arrived {
+  bool from_client_side = true;
+  bool from_server_side = true;
+};
+
+// One worker's decisions: a function of bytes, what it remembers, and `now`. Makes no system call,
+// reads no clock, takes no lock, and allocates nothing after construction.
+class Engine {
+ public:
+  Engine(const EngineSettings& settings, Counters& counters, Instant now);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  // The steps of a packet, in order: read on_packet in engine.cc first.
+  Decision on_packet(Instant now, const wire::PacketView& packet, Arrived arrived, Outbox& out);
+
+  // Timers that are due: retransmissions, expiries, idle connections. Stops when `out` is nearly
+  // full; then next_deadline() is in the past, and the caller comes back after sending.
+  void on_tick(Instant now, Outbox& out);
+  std::optional<Instant> next_deadline() const;
+
+  // C4: the wall clock was stepped.
+  void re_anchor(Duration wall_offset, Instant now);
+  // Packets that the kernel refused to send (perform found out).
+  void count_send_failures(std::uint64_t packets);
+  // The ordered stop: ends connections with a RST to both sides until `out` is nearly full; true if
+  // some are left, and the caller comes back after sending.
+  bool reset_some(Outbox& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace synward::engine

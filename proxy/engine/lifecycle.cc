@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// How a flow begins, looks for its backend, and ends.
+#include <algorithm>
+
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::Phase;
+using tcp::State;
+using wire::SeqNumber;
+
+namespace {
+
+constexpr std::chrono::milliseconds first_backend_rto{200};  // S3, then doubling
+// RFC 9293 3.4.2: 2MSL with the MSL that Linux and its conntrack use.
+constexpr std::chrono::seconds two_msl{60};
+// After a reset only segments that were under way are to be expected.
+constexpr std::chrono::seconds after_reset{10};
+
+Gauge& gauge(ServiceCounters& counters, Side side, State state) {
+  return counters.connections[static_cast<std::size_t>(side)][static_cast<std::size_t>(state)];
+}
+
+bool others_left(const Core& core, const Flow& flow, Instant now) {
+  return core.choice.next(flow.key, flow.backends_tried, now).has_value();
+}
+
+// Doubling from 0.2 s; cut short where another backend is to be tried, and by connect_timeout.
+Instant next_attempt(const Core& core, const Flow& flow, Instant now) {
+  const auto doublings = std::min<unsigned>(flow.backend_syns - 1U, 10);
+  Instant at = now + first_backend_rto * (1U << doublings);
+  if (others_left(core, flow, now)) at = std::min(at, flow.backend_syn_at + backend_silence);
+  return std::min(at, flow.connect_deadline);
+}
+
+void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now) {
+  flow.backend = position;
+  flow.backends_tried |= std::uint64_t{1} << position;
+  flow.backend_endpoint = core.directory.backend(flow.service, position);
+  flow.backend_syns = 0;
+  flow.backend_syn_at = now;
+}
+
+BackendCounters& backend_counters(Core& core, const Flow& flow) {
+  return service_of(core, flow).counters.backends[flow.backend];
+}
+
+}  // namespace
+
+ServiceState& service_of(Core& core, const Flow& flow) { return core.services[flow.service]; }
+
+void set_state(Core& core, Flow& flow, Side side, State state) {
+  ServiceCounters& counters = service_of(core, flow).counters;
+  tcp::Endpoint& endpoint = flow.connection.of(side);
+  gauge(counters, side, endpoint.state).add(-1);
+  endpoint.state = state;
+  gauge(counters, side, state).add(1);
+}
+
+void count_states(ServiceCounters& counters, const tcp::Connection& before,
+                  const tcp::Connection& now) {
+  if (before.client.state != now.client.state) {
+    gauge(counters, Side::client, before.client.state).add(-1);
+    gauge(counters, Side::client, now.client.state).add(1);
+  }
+  if (before.backend.state != now.backend.state) {
+    gauge(counters, Side::backend, before.backend.state).add(-1);
+    gauge(counters, Side::backend, now.backend.state).add(1);
+  }
+}
+
+Flow* open_flow(Core& core, const flow::HalfOpenKey& key) {
+  Flow* flow = core.flows.insert(key);
+  if (flow == nullptr) {
+    Flow* oldest = core.flows.oldest_lingering();  // T4
+    if (oldest == nullptr) return nullptr;
+    erase_flow(core, *oldest);
+    flow = core.flows.insert(key);
+  }
+  flow->service = core.directory.listen(key.listen).service;
+  ServiceCounters& counters = service_of(core, *flow).counters;
+  flow->connection.client.state = State::established;
+  flow->connection.backend.state = State::listen;
+  gauge(counters, Side::client, State::established).add(1);
+  gauge(counters, Side::backend, State::listen).add(1);
+  return flow;
+}
+
+void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
+  if (flow.phase != Phase::connecting) return;  // the client's RST came with its acknowledgement
+  if (flow.backends_tried == 0) {
+    choose_backend(core, flow, core.choice.next(flow.key, 0, now).value_or(0), now);
+  }
+  const synward_client_offer& offer = flow.client_offer;
+  wire::SegmentToSend syn;
+  syn.source = {flow.key.client, flow.key.client_port};
+  syn.destination = flow.backend_endpoint;
+  syn.seq = flow.client_isn;
+  syn.flags = wire::flag_syn;
+  // Never scaled in a SYN (RFC 7323 2.2).
+  syn.window = static_cast<std::uint16_t>(
+      std::min(splice::client_window_bytes(flow.offsets, flow.client_window), 65535U));
+  syn.options.mss = offer.mss;
+  if (flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
+    syn.options.window_scale = offer.window_scale;
+  }
+  syn.options.sack_permitted = (flow.promised_flags & SYNWARD_OFFER_SACK) != 0;
+  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+    syn.options.timestamps = wire::Timestamps{flow.client_tsval, 0};
+  }
+  send(out, service_of(core, flow).counters, syn);
+  BackendCounters& counters = backend_counters(core, flow);
+  counters.syns_sent.add();
+  if (flow.backend_syns > 0) counters.syn_retransmits.add();
+  if (flow.backend_syns < 255) ++flow.backend_syns;
+  core.flows.arm(flow, now, next_attempt(core, flow, now));
+}
+
+void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now, Outbox& out) {
+  backend_counters(core, flow).failures[static_cast<std::size_t>(failure)].add();
+  core.choice.failed(flow.service, flow.backend, now);
+  const auto next = core.choice.next(flow.key, flow.backends_tried, now);
+  if (next && now < flow.connect_deadline) {
+    choose_backend(core, flow, *next, now);
+    send_backend_syn(core, flow, now, out);
+    return;
+  }
+  reset_client(core, flow, out);
+  end_flow(core, flow,
+           failure == BackendFailure::timeout ? CloseReason::backend_timeout
+                                              : CloseReason::backend_refused,
+           now);
+}
+
+void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
+  ServiceCounters& counters = service_of(core, flow).counters;
+  counters.connections_closed[static_cast<std::size_t>(reason)].add();
+  counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
+  core.early_data.release(flow.early);
+  if (reason != CloseReason::fin) {
+    set_state(core, flow, Side::client, State::closed);
+    set_state(core, flow, Side::backend, State::closed);
+  }
+  flow.phase = Phase::lingering;
+  core.flows.linger(flow);
+  core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
+}
+
+void erase_flow(Core& core, Flow& flow) {
+  ServiceCounters& counters = service_of(core, flow).counters;
+  gauge(counters, Side::client, flow.connection.client.state).add(-1);
+  gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
+  counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
+  core.early_data.release(flow.early);
+  core.flows.erase(flow);
+}
+
+// RFC 5961 3.2: only a RST exactly at RCV.NXT ends a connection at once. What the receiver has
+// acknowledged and what was sent to it bound that number; where they differ, both are tried.
+void reset_client(Core& core, const Flow& flow, Outbox& out) {
+  const bool connecting = flow.phase == Phase::connecting;
+  const tcp::Endpoint& backend = flow.connection.backend;
+  const SeqNumber first = connecting ? flow.challenge_isn + 1 : backend.snd_nxt;
+  const SeqNumber second = connecting ? first : backend.snd_una;
+  wire::SegmentToSend reset;
+  reset.source = core.service_endpoint(flow.key.listen);
+  reset.destination = {flow.key.client, flow.key.client_port};
+  reset.seq = first;
+  reset.ack = connecting ? flow.client_isn + 1 + flow.early.bytes : flow.connection.client.snd_nxt;
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  send(out, service_of(core, flow).counters, reset);
+  if (second == first) return;
+  reset.seq = second;
+  send(out, service_of(core, flow).counters, reset);
+}
+
+void reset_backend(Core& core, const Flow& flow, Outbox& out) {
+  const bool connecting = flow.phase == Phase::connecting;
+  const tcp::Endpoint& client = flow.connection.client;
+  const SeqNumber first = connecting ? flow.client_isn + 1 : client.snd_nxt;
+  const SeqNumber second = connecting ? first : client.snd_una;
+  wire::SegmentToSend reset;
+  reset.source = {flow.key.client, flow.key.client_port};
+  reset.destination = flow.backend_endpoint;
+  reset.seq = first;
+  reset.flags = wire::flag_rst;
+  if (!connecting) {
+    reset.ack = flow.connection.backend.snd_una - flow.offsets.sequence;
+    reset.flags |= wire::flag_ack;
+  }
+  if (flow.backend_syns == 0) return;  // it never heard of us
+  send(out, service_of(core, flow).counters, reset);
+  if (second == first) return;
+  reset.seq = second;
+  send(out, service_of(core, flow).counters, reset);
+}
+
+}  // namespace synward::engine

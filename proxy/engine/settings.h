@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "proxy/backend/directory.h"
+#include "proxy/flow/half_open.h"
+#include "proxy/handshake/challenge.h"
+#include "proxy/time.h"
+
+namespace synward::engine {
+
+// What one worker's engine is made from: the operator's settings, divided among the workers.
+struct EngineSettings {
+  std::vector<backend::ServicePlan> services;
+  std::vector<handshake::ServiceOffer> offers;  // by listen, in the directory's order
+  std::vector<wire::Address> own_addresses;     // of this host, directed broadcasts included (F1)
+
+  std::uint32_t backlog = 32768;  // half-open entries per service on this worker
+  Duration synack_timeout = std::chrono::seconds(1);
+  std::uint32_t synack_retries = 4;
+  std::uint32_t high_watermark_percent = 80;
+  std::uint32_t low_watermark_percent = 40;
+
+  std::uint32_t connections = 131072;  // on this worker
+  Duration connect_timeout = std::chrono::seconds(5);
+  Duration idle = std::chrono::hours(2);
+  std::uint32_t early_data_per_connection = 16 * 1024;
+  std::uint64_t early_data_total = 32 * 1024 * 1024;
+  bool reset_unknown_segments = false;
+
+  handshake::MasterKey master_key{};
+  Duration wall_offset{};      // CLOCK_REALTIME minus CLOCK_BOOTTIME
+  flow::HashKey hash_key{};    // random, per process
+};
+
+}  // namespace synward::engine

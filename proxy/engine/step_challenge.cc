@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: a client's SYN is answered with a challenge, remembered if there is room (H1..H3).
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::HalfOpenEntry;
+using flow::Phase;
+using wire::SeqNumber;
+
+namespace {
+
+// T3: a SYN reopens a connection that has ended, if it cannot be an old duplicate of it (RFC 9293
+// 3.10.7.4, TIME-WAIT; RFC 6191). After a reset nothing is left to protect.
+bool reopens(const Flow& flow, const wire::Segment& syn) {
+  if (flow.phase != Phase::lingering) return false;
+  return flow.connection.client.state == tcp::State::closed ||
+         syn.seq > flow.connection.client.snd_nxt;
+}
+
+void remember(Core& core, const Arrival& arrival, const synward_client_offer& offer,
+              SeqNumber isn) {
+  ServiceState& service = arrival.service;
+  const auto admitted = service.admission.decide(service.queue, arrival.key.client, arrival.now);
+  if (admitted.displace != nullptr) {
+    service.counters.half_open_displaced.add();
+    forget(service, *admitted.displace);
+  }
+  HalfOpenEntry* entry =
+      admitted.remember
+          ? service.queue.insert(arrival.key, arrival.now, core.schedule.wait(0))
+          : nullptr;
+  if (entry == nullptr) {
+    service.counters.half_open_untracked.add();
+    return;
+  }
+  entry->client_isn = arrival.segment.seq.value();
+  entry->challenge_isn = isn.value();
+  entry->client_tsval =
+      arrival.segment.options.timestamps ? arrival.segment.options.timestamps->value : 0;
+  entry->offer = offer;
+  ServiceCounters& counters = service.counters;
+  counters.half_open_connections.add(1);
+  if (counters.half_open_connections.value() > counters.half_open_peak.value()) {
+    counters.half_open_peak.set(counters.half_open_connections.value());
+  }
+  counters.connections[0][static_cast<std::size_t>(tcp::State::syn_sent)].add(1);
+  counters.connections[1][static_cast<std::size_t>(tcp::State::syn_received)].add(1);
+}
+
+void count_left_out(ServiceCounters& counters, const wire::TcpOptions& options) {
+  const auto count = [&](bool offered, LeftOut option) {
+    if (offered) counters.options_left_out[static_cast<std::size_t>(option)].add();
+  };
+  count(options.fast_open, LeftOut::fast_open);
+  count(options.multipath, LeftOut::multipath);
+  count(options.authenticated, LeftOut::authentication);
+}
+
+// The SYN-ACK has the SYN's own length (O1): no amplification, and it can go back in place.
+Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
+  arrival.service.counters.synacks_sent.add();
+  challenge.options_length_min = arrival.segment.header_length - wire::tcp_header_min;
+  return reply(arrival, challenge);
+}
+
+}  // namespace
+
+void forget(ServiceState& service, HalfOpenEntry& entry) {
+  service.counters.half_open_connections.add(-1);
+  service.counters.connections[0][static_cast<std::size_t>(tcp::State::syn_sent)].add(-1);
+  service.counters.connections[1][static_cast<std::size_t>(tcp::State::syn_received)].add(-1);
+  service.queue.erase(entry);
+}
+
+wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& entry) {
+  const handshake::Handshake handshake{{entry.key.client, entry.key.client_port},
+                                       core.service_endpoint(entry.key.listen),
+                                       SeqNumber(entry.client_isn)};
+  return handshake::challenge(core.keys, now, handshake, SeqNumber(entry.challenge_isn),
+                              entry.offer, core.offer(entry.key.listen), entry.client_tsval);
+}
+
+Decision answer_syn(Core& core, const Arrival& arrival) {
+  const wire::Segment& syn = arrival.segment;
+  ServiceState& service = arrival.service;
+
+  if (Flow* flow = core.flows.find(arrival.key)) {
+    if (!reopens(*flow, syn)) return challenge_ack(core, arrival, *flow);
+    erase_flow(core, *flow);
+  }
+  // A client must not believe in a connection that cannot be had (T4).
+  if (core.flows.size() == core.flows.capacity() && core.flows.oldest_lingering() == nullptr) {
+    return drop(arrival, synward_reason_flow_table_full);
+  }
+  service.counters.syns_received.add();
+  count_left_out(service.counters, syn.options);
+
+  // The same SYN again gets the same SEQ and options (H2); another one from the same port is a new
+  // attempt, and the old one is over.
+  if (HalfOpenEntry* entry = service.queue.find(arrival.key)) {
+    if (entry->client_isn == syn.seq.value()) {
+      service.counters.client_syn_retransmits.add();
+      if (syn.options.timestamps) entry->client_tsval = syn.options.timestamps->value;
+      return answer(arrival, challenge_for(core, arrival.now, *entry));
+    }
+    forget(service, *entry);
+  }
+
+  const synward_client_offer offer = handshake::client_offer(syn);
+  const handshake::ServiceOffer& ours = core.offer(arrival.key.listen);
+  const handshake::Handshake handshake{syn.source, syn.destination, syn.seq};
+  const SeqNumber isn =
+      handshake::challenge_isn(core.keys, arrival.now, handshake, offer, ours);
+  remember(core, arrival, offer, isn);
+  return answer(arrival,
+                handshake::challenge(core.keys, arrival.now, handshake, isn, offer, ours,
+                                     syn.options.timestamps ? syn.options.timestamps->value : 0));
+}
+
+// RFC 9293 3.10.7.4 (RFC 5961 4): <SEQ=SND.NXT><ACK=RCV.NXT>, and nothing changes. A client that
+// has really lost its connection answers with a RST, which ends it.
+Decision challenge_ack(Core& core, const Arrival& arrival, const Flow& flow) {
+  arrival.service.counters.syns_received.add();
+  if (!core.unsolicited.spend(arrival.now)) return consume();
+  const bool connecting = flow.phase == Phase::connecting;
+  const SeqNumber seq = connecting ? flow.challenge_isn + 1 : flow.connection.backend.snd_nxt;
+  const SeqNumber ack = connecting ? flow.client_isn + 1 : flow.connection.client.snd_una;
+  const std::int32_t window =
+      connecting ? core.offer(arrival.key.listen).window
+                 : flow.connection.client.window_right - flow.connection.client.snd_una;
+  send(arrival.out, arrival.service.counters,
+       {.source = arrival.segment.destination,
+        .destination = arrival.segment.source,
+        .seq = seq,
+        .ack = ack,
+        .flags = wire::flag_ack,
+        .window = splice::window_for_client(flow.offsets,
+                                            static_cast<std::uint32_t>(std::max(window, 0))),
+        .options = {},
+        .options_length_min = 0,
+        .payload = {}});
+  return consume();
+}
+
+}  // namespace synward::engine

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: the backend answers our SYN. From here on both sides' sequence numbers are known: the
+// offsets are fixed, the backend is acknowledged, and the held data goes to it, in that order.
+#include <algorithm>
+
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using wire::SeqNumber;
+
+namespace {
+
+void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
+  flow.offsets.sequence = flow.challenge_isn.value() - syn_ack.seq.value();
+  flow.offsets.backend_scale = syn_ack.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
+  flow.offsets.blank_sack =
+      (flow.promised_flags & SYNWARD_OFFER_SACK) != 0 && !syn_ack.options.sack_permitted;
+  if (syn_ack.options.timestamps) {
+    // The backend's clock continues ours from the challenge on, so that the client's echo of the
+    // challenge becomes an echo of the backend's own first value.
+    flow.backend_tsval = syn_ack.options.timestamps->value;
+    flow.offsets.timestamp = flow.challenge_tsval - flow.backend_tsval;
+  }
+  // RFC 9293 3.7.1: without the option, 536 (IPv4) or 1220 (IPv6).
+  const std::uint16_t default_mss = syn_ack.ip.is_ipv4() ? 536 : 1220;
+  flow.backend_mss = std::max<std::uint16_t>(syn_ack.options.mss.value_or(default_mss), 64);
+}
+
+// Both endpoints as they stand after both handshakes, in the client's numbers.
+void start_tracking(Core& core, Flow& flow, const wire::Segment& syn_ack) {
+  tcp::Endpoint& client = flow.connection.client;
+  tcp::Endpoint& backend = flow.connection.backend;
+  const SeqNumber first_of_client = flow.client_isn + 1;
+  const SeqNumber first_of_backend = flow.challenge_isn + 1;
+  const std::uint32_t client_window = splice::client_window_bytes(flow.offsets, flow.client_window);
+  client.snd_una = first_of_client;
+  client.snd_nxt = first_of_client + flow.early.bytes + (flow.early_fin ? 1 : 0);
+  client.fin_sent = flow.early_fin;
+  client.fin = first_of_client + flow.early.bytes;
+  client.window_right =
+      first_of_client + std::max<std::uint32_t>(syn_ack.window, core.offer(flow.key.listen).window);
+  client.window_max = client_window;
+  backend.snd_una = backend.snd_nxt = first_of_backend;
+  backend.window_right = first_of_backend + client_window;
+  backend.window_max = syn_ack.window;
+}
+
+// A segment from the client to the backend, made by us of what the client said.
+wire::SegmentToSend to_backend(const Flow& flow) {
+  wire::SegmentToSend segment;
+  segment.source = {flow.key.client, flow.key.client_port};
+  segment.destination = flow.backend_endpoint;
+  segment.seq = flow.client_isn + 1;
+  segment.ack = flow.challenge_isn + 1 - flow.offsets.sequence;
+  segment.flags = wire::flag_ack;
+  segment.window = splice::window_for_backend(
+      flow.offsets, splice::client_window_bytes(flow.offsets, flow.client_window));
+  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+    segment.options.timestamps = wire::Timestamps{flow.client_tsval, flow.backend_tsval};
+  }
+  return segment;
+}
+
+// The acknowledgement, or the held data, which acknowledges too; cut to the backend's MSS, from
+// which the timestamps' room is to be taken (RFC 6691).
+void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
+  wire::SegmentToSend segment = to_backend(flow);
+  if (flow.early.bytes == 0 && !flow.early_fin) {
+    send(arrival.out, arrival.service.counters, segment);
+    return;
+  }
+  const std::uint32_t cut = flow.backend_mss - (segment.options.timestamps ? 12U : 0U);
+  std::array<std::uint8_t, 9000> buffer;  // NOLINT: written before it is read
+  std::uint32_t sent = 0;
+  do {
+    const std::uint32_t length =
+        std::min({cut, flow.early.bytes - sent, static_cast<std::uint32_t>(buffer.size())});
+    core.early_data.copy(flow.early, sent, std::span(buffer).first(length));
+    segment.seq = flow.client_isn + 1 + sent;
+    segment.payload = std::span(buffer).first(length);
+    sent += length;
+    const bool last = sent == flow.early.bytes;
+    if (last && length > 0) segment.flags |= wire::flag_psh;
+    if (last && flow.early_fin) segment.flags |= wire::flag_fin;
+    send(arrival.out, arrival.service.counters, segment);
+  } while (sent < flow.early.bytes);
+  arrival.service.counters.segments_translated[0].add();
+  arrival.service.counters.bytes_translated[0].add(flow.early.bytes);
+  arrival.service.counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
+  core.early_data.release(flow.early);
+}
+
+Decision established(Core& core, const Arrival& arrival, Flow& flow) {
+  const wire::Segment& syn_ack = arrival.segment;
+  ServiceCounters& counters = arrival.service.counters;
+  fix_offsets(flow, syn_ack);
+  start_tracking(core, flow, syn_ack);
+  set_state(core, flow, Side::backend, tcp::State::established);
+  flow.phase = flow::Phase::spliced;
+  counters.connections_spliced.add();
+  counters.backend_connect.observe_us(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(arrival.now - flow.backend_syn_at)
+          .count()));
+  acknowledge_and_release(core, flow, arrival);
+  core.flows.arm(flow, arrival.now, arrival.now + core.settings.idle);
+  return consume();
+}
+
+// S3: an old connection on the same ports answers our SYN with an ACK (RFC 9293 figure 9): the RST
+// that it asks for ends it, and our SYN goes again at once.
+Decision old_connection(Core& core, const Arrival& arrival, Flow& flow) {
+  constexpr std::uint8_t syns_max = 8;
+  if (flow.backend_syns >= syns_max) return drop(arrival, synward_reason_bad_backend_answer);
+  wire::SegmentToSend reset;
+  reset.source = arrival.segment.destination;
+  reset.destination = arrival.segment.source;
+  reset.seq = arrival.segment.ack;
+  reset.flags = wire::flag_rst;
+  send(arrival.out, arrival.service.counters, reset);
+  send_backend_syn(core, flow, arrival.now, arrival.out);
+  return consume();
+}
+
+}  // namespace
+
+// RFC 9293 3.10.7.3, SYN-SENT: ACK first, then RST, then SYN.
+Decision complete(Core& core, const Arrival& arrival, Flow& flow) {
+  const wire::Segment& segment = arrival.segment;
+  const bool acknowledges = segment.has(wire::flag_ack) && segment.ack == flow.client_isn + 1;
+  if (segment.has(wire::flag_rst)) {
+    if (!acknowledges) return drop(arrival, synward_reason_bad_backend_answer);
+    backend_failed(core, flow, BackendFailure::refused, arrival.now, arrival.out);
+    return consume();
+  }
+  if (acknowledges && segment.has(wire::flag_syn)) return established(core, arrival, flow);
+  if (segment.has(wire::flag_ack)) return old_connection(core, arrival, flow);
+  return drop(arrival, synward_reason_bad_backend_answer);
+}
+
+}  // namespace synward::engine

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: what the client sends before the backend has answered is held, in order and bounded, and
+// not acknowledged (S4): if we lose it, the client sends it again.
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using wire::SeqNumber;
+
+namespace {
+
+// The next sequence number expected of the client.
+SeqNumber expected(const Flow& flow) {
+  return flow.client_isn + 1 + flow.early.bytes + (flow.early_fin ? 1 : 0);
+}
+
+// RFC 9293 3.10.7.4, second: a RST exactly at RCV.NXT ends the connection; the backend, if it heard
+// of us, is told.
+Decision cancelled(Core& core, const Arrival& arrival, Flow& flow) {
+  if (arrival.segment.seq != expected(flow)) return drop(arrival, synward_reason_out_of_window);
+  reset_backend(core, flow, arrival.out);
+  end_flow(core, flow, CloseReason::reset, arrival.now);
+  return consume();
+}
+
+Decision lost(const Arrival& arrival, Reason reason) {
+  arrival.service.counters.early_data_dropped.add();
+  return drop(arrival, reason);
+}
+
+}  // namespace
+
+Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
+  const wire::Segment& segment = arrival.segment;
+  if (segment.has(wire::flag_rst)) return cancelled(core, arrival, flow);
+  if (!segment.has(wire::flag_ack) || segment.ack != flow.challenge_isn + 1) {
+    return drop(arrival, synward_reason_out_of_window);
+  }
+  flow.client_window = segment.window;
+  if (segment.options.timestamps) flow.client_tsval = segment.options.timestamps->value;
+
+  const bool fin = segment.has(wire::flag_fin);
+  const SeqNumber next = expected(flow);
+  const SeqNumber end = segment.seq + segment.length();
+  if (segment.seq > next) {
+    if (segment.length() == 0) return drop(arrival, synward_reason_out_of_window);
+    return lost(arrival, synward_reason_early_data_out_of_order);
+  }
+  if (end <= next) {
+    // A bare acknowledgement, a keep-alive, or what we hold already.
+    if (segment.length() == 0 || segment.seq + 1 == flow.client_isn + 1) return consume();
+    return lost(arrival, synward_reason_early_data_duplicate);
+  }
+  const auto known = static_cast<std::size_t>(next - segment.seq);
+  if (known < segment.payload_length()) {
+    const auto fresh = segment.payload().subspan(known);
+    if (!core.early_data.append(flow.early, fresh)) {
+      return lost(arrival, synward_reason_early_data_full);
+    }
+    arrival.service.counters.early_data_bytes.add(static_cast<std::int64_t>(fresh.size()));
+  }
+  if (fin) {
+    flow.early_fin = true;
+    const auto before = flow.connection;
+    flow.connection.client.state = tcp::State::fin_wait_1;
+    count_states(arrival.service.counters, before, flow.connection);
+  }
+  return consume();
+}
+
+}  // namespace synward::engine

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: an acknowledgement without a connection redeems a challenge, known from the half-open queue
+// or by its cookie alone (S1), and opens exactly one connection (S2).
+#include <optional>
+
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::HalfOpenEntry;
+using wire::SeqNumber;
+
+namespace {
+
+std::optional<handshake::Redeemed> redeem_from_queue(Core& core, const Arrival& arrival,
+                                                     const HalfOpenEntry& entry) {
+  const wire::Segment& ack = arrival.segment;
+  const SeqNumber client_isn(entry.client_isn);
+  const SeqNumber challenge_isn(entry.challenge_isn);
+  const handshake::ServiceOffer& offer = core.offer(entry.key.listen);
+  // SEQ = ISN is a keep-alive or a probe; beyond ISN+1 is data that overtook the acknowledgement.
+  const std::int32_t ahead = ack.seq - client_isn;
+  if (ack.ack != challenge_isn + 1 || ahead < 0 || ahead > offer.window + 1) return std::nullopt;
+  const handshake::Handshake handshake{ack.source, ack.destination, client_isn};
+  if (!handshake::cookie_matches(core.keys, arrival.now, handshake, challenge_isn, {&offer, 1})) {
+    return std::nullopt;
+  }
+  return handshake::Redeemed{client_isn, entry.offer, 0};
+}
+
+std::uint64_t microseconds(Duration duration) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+}
+
+// What the client knows of us and we of it, before the backend has said a word.
+void fill(Core& core, Flow& flow, const Arrival& arrival, const handshake::Redeemed& redeemed) {
+  const wire::Segment& ack = arrival.segment;
+  const auto promised = handshake::promise(redeemed.client, core.offer(arrival.key.listen));
+  flow.client_offer = redeemed.client;
+  flow.promised_flags = static_cast<std::uint8_t>((promised.sack ? SYNWARD_OFFER_SACK : 0) |
+                                                  (promised.timestamps ? SYNWARD_OFFER_TIMESTAMPS : 0) |
+                                                  (promised.ecn ? SYNWARD_OFFER_ECN : 0));
+  flow.client_isn = redeemed.client_isn;
+  flow.challenge_isn = ack.ack - 1;
+  flow.offsets.promised_scale = promised.window_scale;
+  flow.offsets.client_scale = promised.window_scale == SYNWARD_WINDOW_SCALE_ABSENT
+                                  ? std::uint8_t{SYNWARD_WINDOW_SCALE_ABSENT}
+                                  : redeemed.client.window_scale;
+  if (ack.options.timestamps) flow.challenge_tsval = ack.options.timestamps->echo;
+  flow.last_segment = arrival.now;
+  flow.connect_deadline = arrival.now + core.settings.connect_timeout;
+}
+
+// A host that never asked answers our SYN-ACK with a RST: its address was spoofed (RFC 9293
+// 3.10.7.1 gives that RST the sequence number that we acknowledged).
+Decision reset_by_client(const Arrival& arrival, HalfOpenEntry* entry) {
+  if (entry == nullptr || arrival.segment.seq != SeqNumber(entry->client_isn) + 1) {
+    return drop(arrival, synward_reason_unknown_segment);
+  }
+  arrival.service.counters.half_open_reset.add();
+  forget(arrival.service, *entry);
+  return consume();
+}
+
+}  // namespace
+
+Decision redeem(Core& core, const Arrival& arrival) {
+  const wire::Segment& ack = arrival.segment;
+  ServiceCounters& counters = arrival.service.counters;
+  HalfOpenEntry* entry = arrival.service.queue.find(arrival.key);
+  if (ack.has(wire::flag_rst)) return reset_by_client(arrival, entry);
+  if (ack.has(wire::flag_syn) || !ack.has(wire::flag_ack)) return unknown(core, arrival);
+
+  // C6: the cookie is checked in either case.
+  std::optional<handshake::Redeemed> redeemed;
+  if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry);
+  const bool from_queue = redeemed.has_value();
+  if (!redeemed) {
+    redeemed = handshake::redeem(core.keys, arrival.now, ack, {&core.offer(arrival.key.listen), 1});
+  }
+  if (!redeemed) {
+    counters.cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].add();
+    return unknown(core, arrival);
+  }
+
+  Flow* flow = open_flow(core, arrival.key);
+  if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
+  const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;
+  counters.cookies_redeemed[static_cast<std::size_t>(source)].add();
+  if (from_queue) {
+    counters.handshake.observe_us(microseconds(flow::age(*entry, arrival.now)));
+    forget(arrival.service, *entry);
+  }
+  fill(core, *flow, arrival, *redeemed);
+
+  // What came with the acknowledgement is held (S4); its window goes into our SYN.
+  const Decision decision = hold(core, arrival, *flow);
+  send_backend_syn(core, *flow, arrival.now, arrival.out);
+  return decision;
+}
+
+}  // namespace synward::engine

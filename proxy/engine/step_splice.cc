@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: a segment of a joined connection. Tracked first (RFC 9293 3.10.7.4: acceptance before
+// everything), then translated, then sent on its way.
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::Phase;
+using wire::SeqNumber;
+
+namespace {
+
+tcp::Seen seen(const Flow& flow, Side from, const wire::Segment& segment) {
+  tcp::Seen result{.seq = segment.seq,
+                   .ack = segment.ack,
+                   .payload_length = segment.payload_length(),
+                   .flags = segment.flags,
+                   .window = splice::client_window_bytes(flow.offsets, segment.window)};
+  if (from == Side::backend) {
+    result.seq += flow.offsets.sequence;
+    result.window = splice::backend_window_bytes(flow.offsets, segment.window);
+  }
+  return result;
+}
+
+// The backend did not get our acknowledgement and repeats its SYN-ACK: acknowledge again, for the
+// client, which knows nothing of it.
+Decision acknowledge_again(const Arrival& arrival, const Flow& flow) {
+  const tcp::Endpoint& client = flow.connection.client;
+  wire::SegmentToSend ack;
+  ack.source = {flow.key.client, flow.key.client_port};
+  ack.destination = flow.backend_endpoint;
+  ack.seq = client.snd_nxt;
+  ack.ack = flow.connection.backend.snd_una - flow.offsets.sequence;
+  ack.flags = wire::flag_ack;
+  ack.window = splice::window_for_backend(
+      flow.offsets, static_cast<std::uint32_t>(flow.connection.backend.window_right -
+                                               flow.connection.backend.snd_una));
+  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+    ack.options.timestamps = wire::Timestamps{flow.client_tsval, flow.backend_tsval};
+  }
+  send(arrival.out, arrival.service.counters, ack);
+  return consume();
+}
+
+void count(ServiceCounters& counters, Side from, const wire::Segment& segment, bool again) {
+  const auto direction = static_cast<std::size_t>(
+      from == Side::client ? Direction::to_backend : Direction::to_client);
+  counters.segments_translated[direction].add();
+  counters.bytes_translated[direction].add(segment.payload_length());
+  if (again) counters.segment_retransmits[direction].add();
+}
+
+}  // namespace
+
+Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
+  const wire::Segment& segment = arrival.segment;
+  ServiceCounters& counters = arrival.service.counters;
+  if (segment.has(wire::flag_syn)) {
+    const bool repeated_syn_ack =
+        arrival.from == Side::backend && segment.has(wire::flag_ack) &&
+        segment.seq + flow.offsets.sequence == flow.challenge_isn;
+    if (repeated_syn_ack && flow.phase == Phase::spliced) return acknowledge_again(arrival, flow);
+    return drop(arrival, synward_reason_out_of_window);
+  }
+
+  const tcp::Connection before = flow.connection;
+  const tcp::Outcome outcome =
+      tcp::observe(flow.connection, arrival.from, seen(flow, arrival.from, segment));
+  if (outcome == tcp::Outcome::out_of_window) return drop(arrival, synward_reason_out_of_window);
+  count_states(counters, before, flow.connection);
+  count(counters, arrival.from, segment, outcome == tcp::Outcome::retransmitted);
+
+  if (arrival.from == Side::client) {
+    splice::translate_to_backend(segment, flow.offsets, flow.backend_endpoint);
+  } else {
+    splice::translate_to_client(segment, flow.offsets, core.service_endpoint(flow.key.listen));
+  }
+
+  if (flow.phase == Phase::spliced) {
+    if (outcome == tcp::Outcome::reset) {
+      end_flow(core, flow, CloseReason::reset, arrival.now);
+    } else if (tcp::finished(flow.connection)) {
+      end_flow(core, flow, CloseReason::fin, arrival.now);
+    }
+  }
+  return forward(arrival);
+}
+
+}  // namespace synward::engine

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: a segment of no connection is dropped, or answered with a RST where the operator asked for
+// it (splice.unknown_segments). A SYN-ACK is always answered: it is a backend's half-open
+// connection that this daemon, or the one before it, abandoned (S3).
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+namespace {
+
+// RFC 9293 3.10.7.1: the RST that a segment to a closed port deserves.
+wire::SegmentToSend reset_for(const wire::Segment& segment) {
+  wire::SegmentToSend reset;
+  reset.source = segment.destination;
+  reset.destination = segment.source;
+  if (segment.has(wire::flag_ack)) {
+    reset.seq = segment.ack;
+    reset.flags = wire::flag_rst;
+  } else {
+    reset.ack = segment.seq + segment.length();
+    reset.flags = wire::flag_rst | wire::flag_ack;
+  }
+  return reset;
+}
+
+}  // namespace
+
+Decision unknown(Core& core, const Arrival& arrival) {
+  const wire::Segment& segment = arrival.segment;
+  const bool abandoned = arrival.from == Side::backend && segment.has(wire::flag_syn);
+  if (!segment.has(wire::flag_rst) && (abandoned || core.settings.reset_unknown_segments) &&
+      core.unsolicited.spend(arrival.now)) {
+    send(arrival.out, arrival.service.counters, reset_for(segment));
+  }
+  return drop(arrival, synward_reason_unknown_segment);
+}
+
+}  // namespace synward::engine

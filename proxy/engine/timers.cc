@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What happens because nothing happened: challenges are repeated and forgotten, backends asked
+// again, idle connections ended, ended ones forgotten.
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::HalfOpenEntry;
+using flow::Phase;
+
+namespace {
+
+// H2: waits of 1, 2, 4 ... times synack_timeout, then the entry expires. Under pressure the waits
+// go on, but few of the SYN-ACKs are sent (H3).
+void wait_over(Core& core, ServiceState& service, HalfOpenEntry& entry, Instant now, Outbox& out) {
+  ++entry.waits;
+  if (core.schedule.over(entry)) {
+    service.counters.half_open_expired.add();
+    forget(service, entry);
+    return;
+  }
+  if (service.admission.may_retransmit(service.queue, entry, now)) {
+    ++entry.retransmits;
+    service.counters.synacks_sent.add();
+    service.counters.synack_retransmits.add();
+    send(out, service.counters, challenge_for(core, now, entry));
+  }
+  service.queue.arm(entry, now, core.schedule.wait(entry.waits));
+}
+
+void backend_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
+  const bool try_another = core.choice.next(flow.key, flow.backends_tried, now).has_value() &&
+                           now >= flow.backend_syn_at + backend_silence;
+  if (try_another || now >= flow.connect_deadline) {
+    reset_backend(core, flow, out);
+    backend_failed(core, flow, BackendFailure::timeout, now, out);
+  } else {
+    send_backend_syn(core, flow, now, out);
+  }
+}
+
+void maybe_idle(Core& core, Flow& flow, Instant now, Outbox& out) {
+  const Instant idle_at = flow.last_segment + core.settings.idle;
+  if (now < idle_at) {
+    core.flows.arm(flow, now, idle_at);
+    return;
+  }
+  reset_client(core, flow, out);
+  reset_backend(core, flow, out);
+  end_flow(core, flow, CloseReason::idle, now);
+}
+
+}  // namespace
+
+void half_open_timers(Core& core, Instant now, Outbox& out) {
+  for (ServiceState& service : core.services) {
+    while (!out.nearly_full()) {
+      HalfOpenEntry* entry = service.queue.pop_expired(now);
+      if (entry == nullptr) break;
+      wait_over(core, service, *entry, now, out);
+    }
+  }
+}
+
+void flow_timers(Core& core, Instant now, Outbox& out) {
+  while (!out.nearly_full()) {
+    Flow* flow = core.flows.pop_expired(now);
+    if (flow == nullptr) return;
+    switch (flow->phase) {
+      case Phase::connecting:
+        backend_silent(core, *flow, now, out);
+        break;
+      case Phase::spliced:
+        maybe_idle(core, *flow, now, out);
+        break;
+      case Phase::lingering:
+        erase_flow(core, *flow);
+        break;
+    }
+  }
+}
+
+}  // namespace synward::engine

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/handshake/early_data.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace synward::handshake {
+
+EarlyData::EarlyData(const EarlyDataSettings& settings)
+    : per_connection_(settings.per_connection),
+      blocks_(settings.total / block_size),
+      next_(blocks_.size()) {
+  assert(blocks_.size() < flow::no_index);
+}
+
+bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data) {
+  if (data.size() > per_connection_ || held.bytes > per_connection_ - data.size()) return false;
+  // The last block is full if and only if `bytes` is a multiple of the size: room is 0 then.
+  const std::size_t room = (block_size - held.bytes % block_size) % block_size;
+  const std::size_t beyond = data.size() - std::min(room, data.size());
+  const std::size_t blocks_needed = (beyond + block_size - 1) / block_size;
+  if (blocks_needed > blocks_.size() - blocks_used_) return false;
+
+  while (!data.empty()) {
+    const std::size_t at = held.bytes % block_size;
+    if (at == 0) {
+      const std::uint32_t block = take_block();
+      (held.bytes == 0 ? held.first : next_[held.last]) = block;
+      held.last = block;
+    }
+    const std::size_t count = std::min(data.size(), block_size - at);
+    std::ranges::copy(data.first(count), blocks_[held.last].data() + at);
+    data = data.subspan(count);
+    held.bytes += static_cast<std::uint32_t>(count);
+    bytes_ += count;
+  }
+  return true;
+}
+
+std::size_t EarlyData::copy(const flow::HeldData& held, std::uint32_t offset,
+                            std::span<std::uint8_t> out) const {
+  if (offset >= held.bytes) return 0;
+  const std::size_t length = std::min<std::size_t>(out.size(), held.bytes - offset);
+  std::uint32_t block = held.first;
+  for (std::uint32_t skipped = block_size; skipped <= offset; skipped += block_size)
+    block = next_[block];
+
+  std::size_t at = offset % block_size;
+  for (std::size_t done = 0; done < length;) {
+    const std::size_t count = std::min(length - done, block_size - at);
+    std::copy_n(blocks_[block].data() + at, count, out.data() + done);
+    done += count;
+    at = 0;
+    if (done < length) block = next_[block];
+  }
+  return length;
+}
+
+void EarlyData::release(flow::HeldData& held) {
+  if (held.bytes == 0) return;
+  next_[held.last] = free_;
+  free_ = held.first;
+  blocks_used_ -= (std::uint64_t{held.bytes} + block_size - 1) / block_size;
+  bytes_ -= held.bytes;
+  held = flow::HeldData{};
+}
+
+// The caller has checked that one is left.
+std::uint32_t EarlyData::take_block() {
+  ++blocks_used_;
+  if (free_ == flow::no_index) return touched_++;
+  const std::uint32_t block = free_;
+  free_ = next_[block];
+  return block;
+}
+
+}  // namespace synward::handshake

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "proxy/flow/flow.h"
+#include "proxy/flow/zeroed_array.h"
+
+namespace synward::handshake {
+
+struct EarlyDataSettings {
+  std::uint32_t per_connection = 16 * 1024;  // bytes
+  std::uint64_t total = 64 * 1024 * 1024;    // bytes of memory, so of whole blocks
+};
+
+// S4: what clients sent before their backend answered, in order, in blocks of a fixed pool. A
+// connection pays for whole blocks: else single bytes from many connections would take 2048 times
+// what the bound says. Memory becomes resident when first used, and blocks given back are
+// preferred.
+class EarlyData {
+ public:
+  static constexpr std::uint32_t block_size = 2048;
+
+  explicit EarlyData(const EarlyDataSettings& settings);
+
+  // The next bytes of the stream. False, and nothing is kept, if a bound would be exceeded.
+  bool append(flow::HeldData& held, std::span<const std::uint8_t> data);
+  // Bytes from `offset` on, as many as there are and fit into `out`; returns how many.
+  std::size_t copy(const flow::HeldData& held, std::uint32_t offset,
+                   std::span<std::uint8_t> out) const;
+  // Gives the blocks back and empties `held`. No effect if it is empty.
+  void release(flow::HeldData& held);
+
+  std::uint64_t bytes() const { return bytes_; }                      // of data
+  std::uint64_t memory() const { return blocks_used_ * block_size; }  // of blocks in use
+
+ private:
+  using Block = std::array<std::uint8_t, block_size>;
+
+  std::uint32_t take_block();
+
+  std::uint32_t per_connection_;
+  flow::ZeroedArray<Block> blocks_;
+  flow::ZeroedArray<std::uint32_t> next_;  // within a connection, or of a block given back
+  std::uint32_t free_ = flow::no_index;
+  std::uint32_t touched_ = 0;  // blocks from here on were never used
+  std::uint64_t blocks_used_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace synward::handshake

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A whole lab: network, servers, defence; everything that was started is ended by close()."""
+
+import contextlib
+import json
+import pathlib
+import signal
+import sys
+import tempfile
+
+from . import defence as defences
+from . import netns, network, servers, synward, traffic
+
+DEFENCES = {"plain": defences.Plain, "synproxy": defences.Synproxy, "haproxy": defences.Haproxy,
+            "synward": synward.Synward}
+
+
+class Lab:
+    def __init__(self, defence=None, options=network.Options(), nginx_backlog=65535):
+        self._stack = contextlib.ExitStack()
+        try:
+            scratch = tempfile.TemporaryDirectory(prefix="synlab-", dir=servers.scratch_root())
+            self.directory = pathlib.Path(self._stack.enter_context(scratch))
+            self.net = network.Network(options)
+            self._stack.callback(self.net.close)
+            self.client, self.middlebox, self.server = self.net.namespaces()
+            self.nginx = servers.Nginx(self.server, self.directory, nginx_backlog)
+            self._stack.callback(self.nginx.close)
+            self.defence = defences.Plain()
+            if defence is not None:
+                self.protect(defence)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close(failing=exception[0] is not None)
+
+    def close(self, failing=False):
+        try:
+            self.unprotect()
+        except AssertionError:
+            if not failing:  # what failed first is what the reader wants to see
+                raise
+        finally:
+            self._stack.close()
+
+    def protect(self, defence):
+        """Puts a defence into the middlebox in place of the one there."""
+        self.unprotect()
+        defence.start(self.net, self.directory)
+        self.defence = defence
+        return defence
+
+    def unprotect(self):
+        defence, self.defence = self.defence, defences.Plain()
+        defence.stop()
+
+    def sshd(self):
+        server = servers.Sshd(self.server, self.directory)
+        self._stack.callback(server.close)
+        return server
+
+    def iperf(self, seconds=3, reverse=False, family=4):
+        """Bits per second of one stream from the client, or to it."""
+        server = servers.Iperf(self.server)
+        try:
+            done = self.client.run("iperf3", "-J", "-c", network.SERVICE[family], "-t", seconds,
+                                   *(["-R"] if reverse else []), timeout=seconds + 60)
+        finally:
+            server.close()
+        return json.loads(done.stdout)["end"]["sum_received"]["bits_per_second"]
+
+    def flood(self, rate, family=4, port=80, **options):
+        return traffic.flood(self.client, network.endpoint(family, port), rate, **options)
+
+    def load(self, connections, family=4, **options):
+        return traffic.load(self.client, network.endpoint(family), self.nginx.page, connections, **options)
+
+    def holding(self, connections, family=4, **options):
+        return traffic.holding(self.client, network.endpoint(family), self.nginx.page, connections, **options)
+
+    def packets(self, interface="m0"):
+        """The middlebox card's counters: ("rx", "tx") packets."""
+        stats = json.loads(self.middlebox.ip("-s", "-j", "link", "show", interface))[0]["stats64"]
+        return stats["rx"]["packets"], stats["tx"]["packets"]
+
+
+def end_on_signals():
+    """TERM and HUP unwind like an exception, so that no namespace is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+
+
+__all__ = ["Lab", "DEFENCES", "end_on_signals", "netns"]

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/unit/engine/harness.h"
+
+namespace synward::engine {
+namespace {
+
+class SpliceSteps : public ::testing::Test, public Harness {};
+
+TEST_F(SpliceSteps, NumbersOfTheBackendAreThoseOfTheChallengeToTheClient) {
+  const std::uint32_t cookie = connect();
+  const std::vector<std::uint8_t> data(100, 'd');
+  SegmentToSend answer = from_backend_segment(777001, 1001);
+  answer.payload = data;
+  ASSERT_EQ(from_backend(answer), Verdict::forward);
+  EXPECT_EQ(left[0].segment.seq.value(), cookie + 1);
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(1001));
+  EXPECT_EQ(left[0].segment.source, service);
+
+  ASSERT_EQ(from_client(from_client_segment(1001, cookie + 101)), Verdict::forward);
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(777101));
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
+  EXPECT_EQ(counters().bytes_translated[1].value(), 100U);
+}
+
+TEST_F(SpliceSteps, OrderlyCloseWalksTheStatesAndLingersSixtySeconds) {
+  const std::uint32_t cookie = connect();
+  SegmentToSend fin = from_client_segment(1001, cookie + 1);
+  fin.flags |= wire::flag_fin;
+  ASSERT_EQ(from_client(fin), Verdict::forward);
+  EXPECT_EQ(state(Side::client, tcp::State::fin_wait_1), 1);
+  EXPECT_EQ(state(Side::backend, tcp::State::established), 1);
+  ASSERT_EQ(from_backend(from_backend_segment(777001, 1002)), Verdict::forward);
+  EXPECT_EQ(state(Side::client, tcp::State::fin_wait_2), 1);
+  EXPECT_EQ(state(Side::backend, tcp::State::close_wait), 1);
+  SegmentToSend other_fin = from_backend_segment(777001, 1002);
+  other_fin.flags |= wire::flag_fin;
+  ASSERT_EQ(from_backend(other_fin), Verdict::forward);
+  EXPECT_EQ(state(Side::backend, tcp::State::last_ack), 1);
+  ASSERT_EQ(from_client(from_client_segment(1002, cookie + 2)), Verdict::forward);
+  EXPECT_EQ(state(Side::client, tcp::State::time_wait), 1);
+  EXPECT_EQ(state(Side::backend, tcp::State::closed), 1);
+  EXPECT_EQ(counters().connections_closed[0].value(), 1U);
+  pass(seconds(59));
+  EXPECT_EQ(state(Side::client, tcp::State::time_wait), 1);
+  pass(seconds(2));
+  EXPECT_EQ(state(Side::client, tcp::State::time_wait), 0);
+  EXPECT_EQ(state(Side::backend, tcp::State::closed), 0);
+}
+
+TEST_F(SpliceSteps, SynOnAnEstablishedConnectionGetsAChallengeAckAndChangesNothing) {
+  const std::uint32_t cookie = connect();
+  EXPECT_EQ(from_client(syn(99999)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_ack);
+  EXPECT_EQ(left[0].segment.seq.value(), cookie + 1);
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(1001));
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
+TEST_F(SpliceSteps, SynAfterAResetOpensANewConnection) {
+  const std::uint32_t cookie = connect();
+  SegmentToSend reset = from_client_segment(1001, cookie + 1);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_client(reset), Verdict::forward);
+  EXPECT_EQ(counters().connections_closed[1].value(), 1U);
+  const std::uint32_t again = challenge(5000);
+  ASSERT_EQ(from_client(from_client_segment(5001, again + 1)), Verdict::consume);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
+TEST_F(SpliceSteps, IdleConnectionIsResetOnBothSides) {
+  settings.idle = seconds(20);
+  const std::uint32_t cookie = connect();
+  pass(seconds(15));
+  ASSERT_EQ(from_client(from_client_segment(1000, cookie + 1)), Verdict::forward);  // keep-alive
+  pass(seconds(15));
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+  std::vector<Endpoint> reset;
+  const Instant until = now + seconds(7);
+  while (now < until) {
+    pass(milliseconds(8));
+    for (const Left& sent : left) {
+      EXPECT_TRUE(sent.segment.has(wire::flag_rst));
+      reset.push_back(sent.segment.destination);
+    }
+  }
+  EXPECT_EQ(reset, (std::vector<Endpoint>{client, backend}));
+  EXPECT_EQ(counters().connections_closed[3].value(), 1U);
+}
+
+TEST_F(SpliceSteps, BackendThatRepeatsItsSynAckIsAcknowledgedAgain) {
+  connect();
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, backend);
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(777001));
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
+}
+
+TEST_F(SpliceSteps, LateSynAckOfAnUnknownConnectionIsReset) {
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
+}
+
+TEST_F(SpliceSteps, StopResetsBothSidesAndEmptiesTheTable) {
+  connect();
+  Outbox out(1 << 16, 64);
+  EXPECT_FALSE(engine().reset_some(out));
+  EXPECT_EQ(out.packets().size(), 2U);
+  EXPECT_EQ(counters().connections_closed[5].value(), 1U);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 0);
+}
+
+TEST_F(SpliceSteps, ListedBackendHasItsOwnAddressAndPort) {
+  backend = endpoint("198.51.100.77:8080");
+  settings.services = {{.listens = {service}, .backends = {backend}}};
+  const std::uint32_t cookie = connect();
+  const std::vector<std::uint8_t> data(3, 'd');
+  SegmentToSend request = from_client_segment(1001, cookie + 1);
+  request.payload = data;
+  ASSERT_EQ(from_client(request), Verdict::forward);
+  EXPECT_EQ(left[0].segment.destination, backend);
+  ASSERT_EQ(from_backend(from_backend_segment(777001, 1004)), Verdict::forward);
+  EXPECT_EQ(left[0].segment.source, service);
+}
+
+TEST_F(SpliceSteps, RefusingBackendIsReplacedByTheNextBeforeTheClientNotices) {
+  const Endpoint one = endpoint("198.51.100.77:80");
+  const Endpoint two = endpoint("198.51.100.78:80");
+  settings.services = {{.listens = {service}, .backends = {one, two}}};
+  const std::uint32_t cookie = challenge();
+  from_client(from_client_segment(1001, cookie + 1));
+  backend = left.at(0).segment.destination;
+  SegmentToSend refusal = from_backend_segment(0, 1001);
+  refusal.flags = wire::flag_rst | wire::flag_ack;
+  EXPECT_EQ(from_backend(refusal), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_syn);
+  EXPECT_EQ(left[0].segment.destination, backend == one ? two : one);
+}
+
+}  // namespace
+}  // namespace synward::engine

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/metrics/exposer.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+
+#include "daemon/metrics/collector.h"
+#include "tests/unit/metrics/fake_workers.h"
+
+namespace synward::metrics {
+namespace {
+
+const std::optional<std::string> healthy;
+
+wire::Endpoint loopback(std::uint16_t port) {
+  constexpr std::array<std::uint8_t, 4> octets{127, 0, 0, 1};
+  return {.address = wire::Address::from_ipv4(octets), .port = port};
+}
+
+sockaddr_in socket_address(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+// The whole answer, headers included; empty if there is none.
+std::string http(std::uint16_t port, const std::string& method, const std::string& path) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval timeout{.tv_sec = 10, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  const sockaddr_in address = socket_address(port);
+  std::string answer;
+  const std::string request = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    std::array<char, 4096> buffer;
+    for (ssize_t n; (n = recv(fd, buffer.data(), buffer.size(), 0)) > 0;) {
+      answer.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+  }
+  close(fd);
+  return answer;
+}
+
+std::string body(const std::string& answer) {
+  const std::size_t end_of_headers = answer.find("\r\n\r\n");
+  return end_of_headers == std::string::npos ? "" : answer.substr(end_of_headers + 4);
+}
+
+class ExposerTest : public testing::Test {
+ protected:
+  void serve(HealthCheck health) {
+    auto started = Exposer::start(loopback(0), collector_, std::move(health));
+    ASSERT_TRUE(started) << started.error();
+    exposer_ = std::move(*started);
+    ASSERT_NE(exposer_->port(), 0);
+  }
+  std::string get(const std::string& path) const { return http(exposer_->port(), "GET", path); }
+  std::string head(const std::string& path) const { return http(exposer_->port(), "HEAD", path); }
+
+  const test::FakeWorkers workers_;
+  const std::shared_ptr<Collector> collector_ = std::make_shared<Collector>(workers_.source());
+  std::unique_ptr<Exposer> exposer_;
+};
+
+TEST_F(ExposerTest, ServesTheMetrics) {
+  serve([] { return healthy; });
+  const std::string answer = get("/metrics");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("Content-Type: text/plain")) << answer;
+  EXPECT_TRUE(
+      body(answer).contains("\nsynward_syns_received_total{protected_service=\"web\"} 0\n"));
+  EXPECT_TRUE(body(get("/metrics?name=x")).contains("synward_build_info{version=\""));
+}
+
+// With exposer_*, which prometheus-cpp adds.
+TEST_F(ExposerTest, PromtoolAcceptsTheAnswer) {
+  serve([] { return healthy; });
+  get("/metrics");
+  const std::string text = body(get("/metrics"));
+  ASSERT_TRUE(text.contains("exposer_scrapes_total"));
+  FILE* promtool = popen("promtool check metrics 2>&1 >/dev/null", "w");
+  ASSERT_NE(promtool, nullptr);
+  EXPECT_EQ(std::fwrite(text.data(), 1, text.size(), promtool), text.size());
+  EXPECT_EQ(pclose(promtool), 0) << "findings above; 127: install the package prometheus";
+}
+
+TEST_F(ExposerTest, HealthzTellsBothWays) {
+  std::optional<std::string> problem;
+  serve([&problem] { return problem; });
+  EXPECT_TRUE(get("/healthz").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(body(get("/healthz")), "ok\n");
+  problem = "worker 1 makes no progress";
+  EXPECT_TRUE(get("/healthz").starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(body(get("/healthz")), "worker 1 makes no progress\n");
+}
+
+TEST_F(ExposerTest, HeadHasNoBody) {
+  serve([] { return healthy; });
+  for (const char* path : {"/metrics", "/healthz"}) {
+    const std::string answer = head(path);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+    EXPECT_EQ(body(answer), "");
+  }
+}
+
+TEST_F(ExposerTest, ServesNothingElse) {
+  serve([] { return healthy; });
+  for (const char* path : {"/", "/metrics/x", "/../../etc/passwd", "/etc/passwd"}) {
+    EXPECT_TRUE(get(path).starts_with("HTTP/1.1 404 ")) << path;
+  }
+  const std::string answer = http(exposer_->port(), "DELETE", "/metrics");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 ")) << answer;
+  EXPECT_TRUE(answer.contains("\r\nAllow: GET, HEAD\r\n")) << answer;
+}
+
+TEST_F(ExposerTest, CanStartAgainAfterItsEnd) {
+  serve([] { return healthy; });
+  const std::uint16_t port = exposer_->port();
+  EXPECT_FALSE(get("/metrics").empty());
+  exposer_.reset();
+  EXPECT_EQ(http(port, "GET", "/healthz"), "");
+  auto started = Exposer::start(loopback(port), collector_, [] { return healthy; });
+  EXPECT_TRUE(started) << started.error();
+}
+
+// civetweb alone takes two seconds.
+TEST_F(ExposerTest, EndsQuickly) {
+  serve([] { return healthy; });
+  const auto begin = std::chrono::steady_clock::now();
+  exposer_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1000));
+}
+
+TEST_F(ExposerTest, SecondOneIsRefused) {
+  serve([] { return healthy; });
+  const auto second = Exposer::start(loopback(0), collector_, nullptr);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(),
+            "cannot listen on 127.0.0.1:0 for metrics: this process serves metrics already");
+  EXPECT_EQ(body(get("/healthz")), "ok\n");
+}
+
+TEST_F(ExposerTest, AddressInUseIsSaidWithTheAddress) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = socket_address(0);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const wire::Endpoint taken = loopback(ntohs(address.sin_port));
+  const auto started = Exposer::start(taken, collector_, nullptr);
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(started.error().starts_with("cannot listen on " + wire::to_string(taken) +
+                                          " for metrics: address in use"))
+      << started.error();
+  close(fd);
+  EXPECT_TRUE(Exposer::start(taken, collector_, nullptr));  // the failure left nothing behind
+}
+
+TEST_F(ExposerTest, ForeignAddressIsRefused) {
+  const auto started = Exposer::start(*wire::parse_endpoint("192.0.2.1:9477"), collector_, nullptr);
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(started.error().contains("no interface of this machine has the address"))
+      << started.error();
+}
+
+TEST_F(ExposerTest, Ipv6IsRefused) {
+  const auto started = Exposer::start(*wire::parse_endpoint("[::1]:9477"), collector_, nullptr);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error(),
+            "cannot listen on [::1]:9477 for metrics: only IPv4 addresses can be used");
+}
+
+}  // namespace
+}  // namespace synward::metrics
