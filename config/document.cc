@@ -25,8 +25,10 @@ bool is_implicit_tag(const std::string& tag) {
   return tag.empty() || tag == "?" || tag == "!";
 }
 
-// Thrown through yaml-cpp to stop it where the first document is complete.
-struct SecondDocument {};
+// Thrown through yaml-cpp to stop it where the first document has ended.
+struct SecondDocument {
+  Place place;
+};
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
@@ -40,9 +42,7 @@ class TreeBuilder final : public YAML::EventHandler {
   // yaml-cpp starts a second document not only at `---` but also where the indentation falls
   // below the first line's, and would silently ignore the rest of the file.
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_++ == 0) return;
-    problems_.add(to_place(mark), "a second document, or a line not indented like the first");
-    throw SecondDocument{};
+    if (documents_++ > 0) throw SecondDocument{to_place(mark)};
   }
   void OnDocumentEnd() override {}
 
@@ -170,7 +170,10 @@ Node parse_document(std::string_view yaml, Problems& problems) {
     YAML::Parser parser(input);
     while (parser.HandleNextDocument(builder)) {
     }
-  } catch (const SecondDocument&) {
+  } catch (const SecondDocument& second) {
+    problems.add(second.place, "a second document, or a line not indented like the first");
+    // Without its marker the first document has only been torn in two, and would lack keys.
+    if (!line_of(yaml, second.place.line).starts_with("---")) return {.kind = NodeKind::refused};
     return builder.take_root();
   } catch (const YAML::Exception& error) {
     const Place place = to_place(error.mark);

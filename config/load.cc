@@ -24,7 +24,8 @@ Loaded unreadable(std::string what) {
 }
 
 Loaded cannot_read(int error) {
-  return unreadable("cannot read the file: " + std::generic_category().message(error));
+  return unreadable(
+      fmt::format("cannot read the file: {}", std::generic_category().message(error)));
 }
 
 // At most one byte more than a document may have: enough to see that it is too large, and /dev/zero

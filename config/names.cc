@@ -64,11 +64,11 @@ std::string_view unusable(const wire::Address& address) {
 
 }  // namespace
 
-const OneOf<WhenDown> when_down_words{when_down_table};
-const OneOf<SpliceEngine> engine_words{engine_table};
-const OneOf<UnknownSegments> unknown_segments_words{unknown_segments_table};
-const OneOf<ShieldMode> shield_mode_words{shield_mode_table};
-const OneOf<OnPressure> on_pressure_words{on_pressure_table};
+constinit const OneOf<WhenDown> when_down_words{when_down_table};
+constinit const OneOf<SpliceEngine> engine_words{engine_table};
+constinit const OneOf<UnknownSegments> unknown_segments_words{unknown_segments_table};
+constinit const OneOf<ShieldMode> shield_mode_words{shield_mode_table};
+constinit const OneOf<OnPressure> on_pressure_words{on_pressure_table};
 
 Parsed<std::string> parse_interface_name(std::string_view text) {
   if (text.empty() || text.size() > interface_name_bytes_max) {
@@ -126,6 +126,10 @@ Parsed<wire::Endpoint> parse_metrics_endpoint(std::string_view text) {
   const std::string_view reason = any ? "" : unusable(endpoint->address);
   if (reason.empty()) return *endpoint;
   return unexpected(fmt::format("{} is {}; nobody can connect to it", quoted(text), reason));
+}
+
+std::string unavailable(std::string_view text) {
+  return fmt::format("{} is not in this version", quoted(text));
 }
 
 std::string not_one_of(std::string_view text, std::span<const std::string_view> names) {

@@ -38,6 +38,7 @@ struct Word {
   bool available = true;
 };
 
+std::string unavailable(std::string_view text);
 // The error for a word that is none of these.
 std::string not_one_of(std::string_view text, std::span<const std::string_view> names);
 
@@ -49,7 +50,7 @@ struct OneOf {
     std::vector<std::string_view> names;
     for (const Word<Value>& word : words) {
       if (word.name == text && word.available) return word.value;
-      if (word.name == text) return std::unexpected(quoted_unavailable(text));
+      if (word.name == text) return std::unexpected(unavailable(text));
       if (word.available) names.push_back(word.name);
     }
     return std::unexpected(not_one_of(text, names));
@@ -60,11 +61,6 @@ struct OneOf {
       if (word.value == value) return word.name;
     }
     return {};
-  }
-
- private:
-  static std::string quoted_unavailable(std::string_view text) {
-    return "'" + std::string(text) + "' is not in this version";
   }
 };
 

@@ -3,6 +3,10 @@
 // The schema, one function per section of the file, in the order of the file.
 #include "config/schema.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "config/names.h"
 #include "config/ranges.h"
 #include "config/section.h"
@@ -20,7 +24,7 @@ void read_interface_list(Section& section, std::string_view key, std::vector<std
     auto name = section.parse_scalar(item, key, parse_interface_name);
     if (!name) continue;
     if (std::ranges::find(target, *name) != target.end()) {
-      section.report(item.place, key, "duplicate interface " + quoted(*name));
+      section.report(item.place, key, fmt::format("duplicate interface {}", quoted(*name)));
     } else {
       target.push_back(*std::move(name));
     }

@@ -59,7 +59,7 @@ const Node* Section::find(std::string_view key) {
   found->asked = true;
   if (found->value->kind != NodeKind::none) return found->value;
   // The parser's place of nothing is wherever the next thing happens to be.
-  report(found->key->place, key, "has no value; leave the key out to get the default");
+  report(found->key->place, key, "has no value");
   return nullptr;
 }
 

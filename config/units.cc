@@ -222,9 +222,11 @@ Parsed<Mark> MarkWithMask::operator()(std::string_view text) const {
 std::string format_duration(milliseconds duration) {
   if (duration.count() == 0) return "0s";
   auto rest = static_cast<std::uint64_t>(duration.count());
+  const bool has_minutes = rest >= 120'000;  // 64s reads better than 1m4s
   std::string result;
   for (const auto& [name, factor] : time_units) {
-    if (rest >= factor) result += fmt::format("{}{}", rest / factor, name);
+    if (rest < factor || (name == "m" && !has_minutes)) continue;
+    result += fmt::format("{}{}", rest / factor, name);
     rest %= factor;
   }
   return result;

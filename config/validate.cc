@@ -36,11 +36,10 @@ void check_half_open_life(Section& section, const HalfOpen& half_open, const Lif
   const auto place = blame(origins.retries, origins.timeout);
   const milliseconds life = half_open_life(half_open);
   if (!place || life <= half_open_life_max) return;
-  section.report(
-      *place, "synack_retries",
-      fmt::format("{} retries after {} that double make a half-open life of {}, above {}",
-                  half_open.synack_retries, format_duration(half_open.synack_timeout),
-                  format_duration(life), format_duration(half_open_life_max)));
+  section.problems().add(
+      *place, fmt::format("the half-open life is {}, above {}: {} retries, waits doubling from {}",
+                          format_duration(life), format_duration(half_open_life_max),
+                          half_open.synack_retries, format_duration(half_open.synack_timeout)));
 }
 
 void check_early_data(Section& section, const EarlyData& early_data,

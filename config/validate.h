@@ -12,7 +12,8 @@
 
 namespace synward::config {
 
-// The epoch of a cookie (protocol.md C3): an entry must not outlive what it stands in for.
+// A cookie is good for at least one epoch of this length (protocol.md C3), and every SYN-ACK of an
+// entry carries the same one: it must hold until the entry expires.
 inline constexpr milliseconds half_open_life_max{64'000};
 
 // When the last SYN-ACK of a half-open connection has been waited for: the waits double.

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "daemon/io/checks.h"
+#include "daemon/host.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
@@ -60,17 +60,15 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   std::unique_ptr<Daemon> daemon(new Daemon(settings));
 
   // 1. What must be there: capabilities, interfaces. What should be, is said.
-  for (const io::Finding& finding : io::start_checks(settings)) {
-    if (finding.fatal) return std::unexpected(finding.sentence);
-    service::log_warning("{}", finding.sentence);
-  }
+  if (auto checked = check_host(settings); !checked) return std::unexpected(checked.error());
+  for (const std::string& warning : host_warnings(settings)) service::log_warning("{}", warning);
 
   // 2. The key, and the clock that epochs are counted by.
   const auto key = load_or_create_key(settings.cookies.key_file);
   if (!key) return std::unexpected(key.error());
   daemon->clock_.emplace(settings.cookies.key_file, io::wall_offset());
-  const HostFacts host{.server_mtu = io::smallest_mtu(settings.interfaces.server),
-                       .own_addresses = io::own_addresses(),
+  const HostFacts host{.server_mtu = smallest_mtu(settings.interfaces.server),
+                       .own_addresses = own_addresses(),
                        .master_key = *key,
                        .wall_offset = daemon->clock_->offset(),
                        .hash_key = random_hash_key()};
@@ -146,7 +144,7 @@ Result Daemon::start_metrics() {
 }
 
 void Daemon::choose_reply_path() {
-  for (const std::string& obstacle : io::in_place_obstacles(settings_)) {
+  for (const std::string& obstacle : reply_in_place_obstacles(settings_)) {
     directives_.reply_in_place = false;
     service::log_warning("challenges go by raw socket, which is slower: {}", obstacle);
   }

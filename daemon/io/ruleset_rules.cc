@@ -144,10 +144,10 @@ void TableBuilder::add_sets() {
   if (family_ == NFPROTO_IPV6) {
     // What may stand behind a fragment header on the way to TCP; 139 and 140 are HIP and Shim6.
     NftKeys protocols;
-    for (const std::uint8_t protocol :
-         {IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH,
-          IPPROTO_DSTOPTS, IPPROTO_MH, 139, 140})
-      protocols.push_back(protocol_key(protocol));
+    for (const int protocol :
+         std::initializer_list<int>{IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
+                                    IPPROTO_AH, IPPROTO_DSTOPTS, IPPROTO_MH, 139, 140})
+      protocols.push_back(protocol_key(static_cast<std::uint8_t>(protocol)));
     objects_.add_set("fragmented_protocols", NftType::inet_proto, protocols);
   }
   objects_.add_counter(synack_counter_name);

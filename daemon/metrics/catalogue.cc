@@ -19,6 +19,7 @@ constexpr string_view sides[] = {"client", "backend"};
 constexpr string_view directions[] = {"to_backend", "to_client"};
 constexpr string_view redeem_sources[] = {"queue", "cookie"};
 constexpr string_view reject_reasons[] = {"mac", "replayed"};
+constexpr string_view options_left_out[] = {"fast_open", "multipath", "authentication"};
 constexpr string_view close_reasons[] = {
     "fin", "reset", "idle", "backend_refused", "backend_timeout", "shutdown"};
 static_assert(std::size(close_reasons) == close_reason_count);
@@ -85,6 +86,11 @@ constexpr Metric metrics[] = {
      {service},
      "Valid SYNs from clients, retransmissions included.",
      per_service<&S::syns_received>},
+    {"synward_options_left_out_total",
+     counter,
+     {service, {"option", options_left_out}},
+     "SYNs with an option that the challenge leaves out on purpose.",
+     per_service_by_label<&S::options_left_out>},
     {"synward_client_syn_retransmits_total",
      counter,
      {service},

@@ -30,7 +30,7 @@ std::atomic<const HealthCheck*> active_health{nullptr};
 struct Answer {
   std::string_view status;
   std::string body;
-  std::string_view extra_header{};
+  std::string_view extra_header;
 };
 
 // Returns the status as a number, which tells civetweb that the request is done.
@@ -57,8 +57,9 @@ Answer health_answer() {
   const HealthCheck* health = active_health.load();
   const std::optional<std::string> problem =
       health != nullptr && *health ? (*health)() : std::nullopt;
-  if (problem) return {.status = "503 Service Unavailable", .body = *problem + "\n"};
-  return {.status = "200 OK", .body = "ok\n"};
+  if (problem)
+    return {.status = "503 Service Unavailable", .body = *problem + "\n", .extra_header = {}};
+  return {.status = "200 OK", .body = "ok\n", .extra_header = {}};
 }
 
 // Sees every request before civetweb does, and lets pass only the one that prometheus-cpp serves:
@@ -77,8 +78,10 @@ int begin_request(mg_connection* connection) {
   }
   if (path == "/metrics") return is_get ? 0 : answer_metrics_head(connection);
   if (path == "/healthz") return send_answer(connection, health_answer(), is_get);
-  return send_answer(connection, {.status = "404 Not Found", .body = "see /metrics and /healthz\n"},
-                     is_get);
+  return send_answer(
+      connection,
+      {.status = "404 Not Found", .body = "see /metrics and /healthz\n", .extra_header = {}},
+      is_get);
 }
 
 // What civetweb reports here is what clients did wrong: no one who can reach the port may fill the

@@ -2,6 +2,7 @@
 #include "proxy/handshake/challenge.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace synward::handshake {
@@ -10,56 +11,62 @@ namespace {
 using wire::SeqNumber;
 
 constexpr std::uint16_t mss_min = 64;
+// RFC 9293 3.7.1: what a SYN that has no MSS option says.
+constexpr std::uint16_t mss_default_ipv4 = 536;
+constexpr std::uint16_t mss_default_ipv6 = 1220;
 
-synward_cookie_input cookie_input(const Handshake& handshake, Epoch epoch,
-                                  const ServiceOffer& offer) {
-  synward_cookie_input input{};
-  std::memcpy(input.client, handshake.client.address.bytes.data(), 16);
-  std::memcpy(input.service, handshake.service.address.bytes.data(), 16);
-  input.client_port = handshake.client.port;
-  input.service_port = handshake.service.port;
-  input.client_isn = handshake.client_isn.value();
-  input.epoch = epoch;
-  input.promise = offer.digest() << 8;
-  return input;
+synward_tuple tuple_of(const wire::Endpoint& client, const wire::Endpoint& service) {
+  synward_tuple tuple{};
+  std::memcpy(tuple.client, client.address.bytes.data(), sizeof tuple.client);
+  std::memcpy(tuple.service, service.address.bytes.data(), sizeof tuple.service);
+  tuple.client_port = client.port;
+  tuple.service_port = service.port;
+  return tuple;
 }
 
-bool matches(Keyring& keys, Epoch epoch, const Handshake& handshake, const ServiceOffer& offer,
-             std::uint32_t cookie) {
-  synward_cookie_input input = cookie_input(handshake, epoch, offer);
-  return synward_cookie_make(&keys.key(epoch), &input, synward_cookie_data(cookie)) == cookie;
-}
+// A cookie to be checked, and the client ISNs that it may have been made for.
+struct Claim {
+  synward_tuple tuple;
+  std::uint32_t cookie;
+  std::span<const SeqNumber> client_isns;
+};
 
-synward_client_offer offer_in_cookie(std::uint32_t cookie) {
-  const std::uint8_t data = synward_cookie_data(cookie);
-  return {.mss = synward_cookie_mss(data >> 5),
-          .window_scale = synward_cookie_scale((data >> 2) & 7),
-          .flags = static_cast<std::uint8_t>((data & 2) != 0 ? SYNWARD_OFFER_SACK : 0)};
-}
+struct Proof {
+  SeqNumber client_isn;
+  std::size_t offer_index;
+};
 
-// C7: TSecr is the client's word. It is taken where it agrees with what the MAC covers, so all that
-// it can do is to be exact about a window scale that the cookie had to round.
-void refine(synward_client_offer& offer, std::uint32_t timestamp_echo) {
-  offer.flags |= SYNWARD_OFFER_TIMESTAMPS;
-  const auto scale = static_cast<std::uint8_t>((timestamp_echo >> 2) & 15);
-  const bool agrees =
-      synward_cookie_scale_index(scale) == synward_cookie_scale_index(offer.window_scale) &&
-      (scale == SYNWARD_WINDOW_SCALE_ABSENT) ==
-          (offer.window_scale == SYNWARD_WINDOW_SCALE_ABSENT) &&
-      ((timestamp_echo & 2) != 0) == ((offer.flags & SYNWARD_OFFER_SACK) != 0);
-  if (!agrees) return;
-  offer.window_scale = scale;
-  if ((timestamp_echo & 1) != 0) offer.flags |= SYNWARD_OFFER_ECN;
+// C6: nothing here is limited or skipped. The honest acknowledgement is proved by the first try.
+std::optional<Proof> prove(Keyring& keys, Instant now, const Claim& claim,
+                           std::span<const ServiceOffer> offers) {
+  const std::uint8_t data = synward_cookie_data(claim.cookie);
+  const Keyring::Candidates epochs = keys.candidates(now, synward_cookie_parity(claim.cookie));
+  for (const Epoch epoch : epochs.all()) {
+    const synward_cookie_key key = keys.key(epoch);
+    const synward_siphash_state begun = synward_cookie_begin(&key, &claim.tuple, epoch);
+    std::uint32_t first_digest = 0;
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+      const std::uint32_t digest = offers[i].digest();
+      if (i == 0) first_digest = digest;
+      if (i != 0 && digest == first_digest) continue;  // nothing changed: no second guess
+      for (const SeqNumber isn : claim.client_isns) {
+        if (synward_cookie_make(begun, isn.value(), digest, data) == claim.cookie) {
+          return Proof{isn, i};
+        }
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::uint32_t ServiceOffer::digest() const {
   // Not a secret: it only has to differ where the offers do.
-  const __u64 words[1] = {std::uint64_t{mss} | std::uint64_t{window} << 16 |
-                          std::uint64_t{window_scale} << 32 | std::uint64_t{sack} << 40 |
-                          std::uint64_t{timestamps} << 41 | std::uint64_t{ecn} << 42};
-  return static_cast<std::uint32_t>(synward_siphash(0, 0, words, 1)) & 0xffffff;
+  const __u64 word = std::uint64_t{mss} | std::uint64_t{window} << 16 |
+                     std::uint64_t{window_scale} << 32 | std::uint64_t{sack} << 40 |
+                     std::uint64_t{timestamps} << 41 | std::uint64_t{ecn} << 42;
+  return static_cast<std::uint32_t>(synward_siphash(0, 0, &word, 1) >> 40);
 }
 
 Promise promise(const synward_client_offer& client, const ServiceOffer& service) {
@@ -71,13 +78,14 @@ Promise promise(const synward_client_offer& client, const ServiceOffer& service)
   }
   result.sack = service.sack && (client.flags & SYNWARD_OFFER_SACK) != 0;
   result.timestamps = service.timestamps && (client.flags & SYNWARD_OFFER_TIMESTAMPS) != 0;
-  // ECN comes back only in the timestamps: without them nobody would remember what was agreed.
+  // O5: the cookie has no room for ECN, and the half-open queue may forget it; only the timestamps
+  // bring it back.
   result.ecn = service.ecn && result.timestamps && (client.flags & SYNWARD_OFFER_ECN) != 0;
   return result;
 }
 
 synward_client_offer client_offer(const wire::Segment& syn) {
-  const std::uint16_t mss_default = syn.ip.is_ipv4() ? 536 : 1220;
+  const std::uint16_t mss_default = syn.ip.is_ipv4() ? mss_default_ipv4 : mss_default_ipv6;
   synward_client_offer offer{};
   offer.mss = std::max(syn.options.mss.value_or(mss_default), mss_min);
   offer.window_scale = syn.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
@@ -88,25 +96,35 @@ synward_client_offer client_offer(const wire::Segment& syn) {
   return offer;
 }
 
+Handshake handshake_of(const wire::Segment& syn) {
+  return {.client = syn.source,
+          .service = syn.destination,
+          .client_isn = syn.seq,
+          .challenge_isn = {},
+          .offer = client_offer(syn),
+          .client_tsval = syn.options.timestamps ? syn.options.timestamps->value : 0};
+}
+
 SeqNumber challenge_isn(Keyring& keys, Instant now, const Handshake& handshake,
-                        const synward_client_offer& client, const ServiceOffer& service) {
+                        const ServiceOffer& service) {
   const Epoch epoch = keys.epoch(now);
-  synward_cookie_input input = cookie_input(handshake, epoch, service);
-  return SeqNumber(
-      synward_cookie_make(&keys.key(epoch), &input, synward_cookie_encode(&client, epoch)));
+  const synward_cookie_key key = keys.key(epoch);
+  const synward_tuple tuple = tuple_of(handshake.client, handshake.service);
+  return SeqNumber(synward_cookie_make(synward_cookie_begin(&key, &tuple, epoch),
+                                       handshake.client_isn.value(), service.digest(),
+                                       synward_cookie_encode(&handshake.offer, epoch)));
 }
 
 wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake& handshake,
-                              SeqNumber isn, const synward_client_offer& client,
-                              const ServiceOffer& service, std::uint32_t client_tsval) {
-  const Promise promised = promise(client, service);
+                              const ServiceOffer& service) {
+  const Promise promised = promise(handshake.offer, service);
   wire::SegmentToSend syn_ack;
   syn_ack.source = handshake.service;
   syn_ack.destination = handshake.client;
-  syn_ack.seq = isn;
+  syn_ack.seq = handshake.challenge_isn;
   syn_ack.ack = handshake.client_isn + 1;
   syn_ack.flags = wire::flag_syn | wire::flag_ack;
-  if (promised.ecn) syn_ack.flags |= wire::flag_ece;
+  if (promised.ecn) syn_ack.flags |= wire::flag_ece;  // RFC 3168 6.1.1: ECE without CWR
   syn_ack.window = promised.window;
   syn_ack.options.mss = promised.mss;
   if (promised.window_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
@@ -114,42 +132,40 @@ wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake&
   }
   syn_ack.options.sack_permitted = promised.sack;
   if (promised.timestamps) {
-    const std::uint32_t clock = keys.timestamp_clock(now, handshake.client.address,
-                                                     handshake.service.address);
-    syn_ack.options.timestamps = wire::Timestamps{synward_cookie_tsval(clock, &client), client_tsval};
+    const std::uint32_t clock =
+        keys.timestamp_clock(now, handshake.client.address, handshake.service.address);
+    syn_ack.options.timestamps = {.value = synward_cookie_tsval(clock, &handshake.offer),
+                                  .echo = handshake.client_tsval};
   }
   return syn_ack;
 }
 
 std::optional<Redeemed> redeem(Keyring& keys, Instant now, const wire::Segment& ack,
                                std::span<const ServiceOffer> offers) {
-  const std::uint32_t cookie = (ack.ack - 1).value();
-  const auto epochs = keys.candidates(now, synward_cookie_parity(cookie));
-  for (const SeqNumber client_isn : {ack.seq - 1, ack.seq}) {
-    const Handshake handshake{ack.source, ack.destination, client_isn};
-    for (const Epoch epoch : epochs.all()) {
-      for (std::size_t i = 0; i < offers.size(); ++i) {
-        if (!matches(keys, epoch, handshake, offers[i], cookie)) continue;
-        Redeemed redeemed{client_isn, offer_in_cookie(cookie), i};
-        if (ack.options.timestamps && offers[i].timestamps) {
-          refine(redeemed.client, ack.options.timestamps->echo);
-        }
-        return redeemed;
-      }
-    }
+  if (!ack.has(wire::flag_ack) || ack.has(wire::flag_syn) || ack.has(wire::flag_rst)) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  const std::array<SeqNumber, 2> client_isns{ack.seq - 1, ack.seq};
+  const Claim claim{tuple_of(ack.source, ack.destination), (ack.ack - 1).value(), client_isns};
+  const auto proof = prove(keys, now, claim, offers);
+  if (!proof) return std::nullopt;
+
+  synward_client_offer client = synward_cookie_decode(synward_cookie_data(claim.cookie));
+  if (ack.options.timestamps && offers[proof->offer_index].timestamps) {
+    client = synward_cookie_refine(client, ack.options.timestamps->echo);
+    client.flags |= SYNWARD_OFFER_TIMESTAMPS;
+  }
+  return Redeemed{proof->client_isn, client, proof->offer_index};
 }
 
-bool cookie_matches(Keyring& keys, Instant now, const Handshake& handshake, SeqNumber isn,
-                    std::span<const ServiceOffer> offers) {
-  const auto epochs = keys.candidates(now, synward_cookie_parity(isn.value()));
-  for (const Epoch epoch : epochs.all()) {
-    for (const ServiceOffer& offer : offers) {
-      if (matches(keys, epoch, handshake, offer, isn.value())) return true;
-    }
-  }
-  return false;
+std::optional<std::size_t> promised_offer(Keyring& keys, Instant now, const Handshake& handshake,
+                                          std::span<const ServiceOffer> offers) {
+  const Claim claim{tuple_of(handshake.client, handshake.service),
+                    handshake.challenge_isn.value(),
+                    {&handshake.client_isn, 1}};
+  const auto proof = prove(keys, now, claim, offers);
+  if (!proof) return std::nullopt;
+  return proof->offer_index;
 }
 
 }  // namespace synward::handshake

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "proxy/handshake/keyring.h"
 #include "proxy/shared/client_offer.h"
@@ -17,8 +19,8 @@ struct ServiceOffer {
   std::uint16_t mss = 536;
   std::uint8_t window_scale = 7;  // or SYNWARD_WINDOW_SCALE_ABSENT
   bool sack = true;
-  bool timestamps = false;  // only once learned that the backend accepts them (W2)
-  bool ecn = false;         // likewise (O5)
+  bool timestamps = false;       // only once learned that the backend accepts them (W2)
+  bool ecn = false;              // likewise (O5)
   std::uint16_t window = 16384;  // never scaled (O3)
   std::uint32_t digest() const;  // 24 bits
 };
@@ -35,37 +37,66 @@ Promise promise(const synward_client_offer& client, const ServiceOffer& service)
 // What the SYN offered. A missing MSS is 536 or 1220 (RFC 9293 3.7.1); below 64 it is 64.
 synward_client_offer client_offer(const wire::Segment& syn);
 
-// One handshake: who, with which ISN. Client and service as the client sees them.
+// One handshake, as the client sees it: who, and what its SYN said.
 struct Handshake {
   wire::Endpoint client, service;
   wire::SeqNumber client_isn;
+  wire::SeqNumber challenge_isn{};  // ours, from challenge_isn(); a repeated challenge reuses it
+  synward_client_offer offer{};     // from client_offer()
+  std::uint32_t client_tsval = 0;   // 0 if the SYN had no timestamps
 };
+// All of it but challenge_isn.
+Handshake handshake_of(const wire::Segment& syn);
 
 // The ISN of the challenge.
 wire::SeqNumber challenge_isn(Keyring& keys, Instant now, const Handshake& handshake,
-                              const synward_client_offer& client, const ServiceOffer& service);
+                              const ServiceOffer& service);
 
-// The SYN-ACK. `isn` from challenge_isn (a repeated challenge reuses it), `client_tsval` the SYN's.
-// options_length_min is left 0; the caller pads to the SYN's own length (O1).
+// The SYN-ACK. The caller sets options_length_min, so that it has the SYN's own length (O1), and
+// zeroes its window where the early-data budget is spent (O3): the cookie does not depend on it.
 wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake& handshake,
-                              wire::SeqNumber isn, const synward_client_offer& client,
-                              const ServiceOffer& service, std::uint32_t client_tsval);
+                              const ServiceOffer& service);
 
-// What a cookie tells (table values rounded down; exact window scale, SACK and ECN where
-// `timestamp_echo`, the TSecr of the acknowledgement, is given).
+// What a cookie tells: table values rounded down; the exact window scale, and ECN, where the
+// acknowledgement's TSecr agrees with them. SYNWARD_OFFER_TIMESTAMPS is set if they were promised
+// and the acknowledgement has them.
 struct Redeemed {
   wire::SeqNumber client_isn;
   synward_client_offer client;
   std::size_t offer_index = 0;  // which of the offers tried was promised
 };
 
-// S1: checks the cookie ack-1 for both ISNs that `seq` allows (ISN+1, and ISN for a keep-alive or
-// zero-window probe), the candidate epochs and the given offers (current, previous).
+// S1: checks the cookie ack-1 for both ISNs that `seq` allows (seq-1, and seq for a keep-alive or
+// zero-window probe), the candidate epochs and the given offers (current, previous: drop that one
+// 128 s after the change, for each one tried doubles the odds of a guess). SYN and RST redeem
+// nothing.
 std::optional<Redeemed> redeem(Keyring& keys, Instant now, const wire::Segment& ack,
                                std::span<const ServiceOffer> offers);
 
-// The same for a handshake whose client ISN is known from the half-open queue.
-bool cookie_matches(Keyring& keys, Instant now, const Handshake& handshake, wire::SeqNumber isn,
-                    std::span<const ServiceOffer> offers);
+// The same for a handshake that the half-open queue knows: which of the offers its challenge_isn
+// was made with, if any and if it is still valid.
+std::optional<std::size_t> promised_offer(Keyring& keys, Instant now, const Handshake& handshake,
+                                          std::span<const ServiceOffer> offers);
+
+// For callers that still have the parts of a handshake apart; to go with the last of them.
+inline wire::SeqNumber challenge_isn(Keyring& keys, Instant now, Handshake handshake,
+                                     const synward_client_offer& client,
+                                     const ServiceOffer& service) {
+  handshake.offer = client;
+  return challenge_isn(keys, now, handshake, service);
+}
+inline wire::SegmentToSend challenge(  // NOLINT(readability-function-size)
+    const Keyring& keys, Instant now, Handshake handshake, wire::SeqNumber isn,
+    const synward_client_offer& client, const ServiceOffer& service, std::uint32_t client_tsval) {
+  handshake.challenge_isn = isn;
+  handshake.offer = client;
+  handshake.client_tsval = client_tsval;
+  return challenge(keys, now, handshake, service);
+}
+inline bool cookie_matches(Keyring& keys, Instant now, Handshake handshake, wire::SeqNumber isn,
+                           std::span<const ServiceOffer> offers) {
+  handshake.challenge_isn = isn;
+  return promised_offer(keys, now, handshake, offers).has_value();
+}
 
 }  // namespace synward::handshake

@@ -2,39 +2,64 @@
 #include "proxy/handshake/keyring.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
+#include <ratio>
 
 namespace synward::handshake {
 namespace {
 
-// What a derived value is for, hashed with it: no two uses share an output.
-enum Purpose : std::uint64_t { epoch_key_low = 1, epoch_key_high = 2, pair_clock = 3 };
+using Epochs = std::chrono::duration<std::int64_t, std::ratio<epoch_length.count()>>;
 
-std::array<std::uint64_t, 2> words_of(const MasterKey& master) {
-  std::array<std::uint64_t, 2> words{};
-  std::memcpy(words.data(), master.data(), sizeof words);
-  return words;
+// What a derived key is for, hashed with it, two numbers each: no two uses share an
+// output.
+enum class Purpose : std::uint64_t { epoch_key = 1, pair_clock = 3 };
+
+// SipHash is a pseudo-random function, so its outputs under the master key are keys; 128 bits take
+// two calls.
+synward_cookie_key derive(const synward_cookie_key& master, Purpose purpose, std::uint64_t input) {
+  const auto half = [&](std::uint64_t which) {
+    const std::array<__u64, 2> words{static_cast<std::uint64_t>(purpose) + which, input};
+    return synward_siphash(master.k0, master.k1, words.data(), 2);
+  };
+  return {.k0 = half(0), .k1 = half(1)};
 }
 
-std::uint64_t derive(const MasterKey& master, Purpose purpose, std::uint64_t input) {
-  const auto key = words_of(master);
-  const __u64 words[2] = {purpose, input};
-  return synward_siphash(key[0], key[1], words, 2);
+synward_cookie_key words_of(const MasterKey& master) {
+  synward_cookie_key key{};
+  static_assert(sizeof key == sizeof master);
+  std::memcpy(&key, master.data(), sizeof key);
+  return key;
 }
 
-Duration wall_time(Instant now, Duration offset) { return now.time_since_epoch() + offset; }
+struct EpochAndRest {
+  Epoch epoch;
+  Duration rest;  // of the epoch
+};
+
+EpochAndRest epoch_at(Instant now, Duration wall_offset) {
+  const Duration wall = now.time_since_epoch() + wall_offset;
+  const auto epochs = std::chrono::floor<Epochs>(wall);
+  return {static_cast<Epoch>(epochs.count()), epochs + Epochs{1} - wall};
+}
 
 }  // namespace
 
 void Keyring::Candidates::add(Epoch epoch) {
   const auto known = all();
-  if (count_ < epochs_.size() && std::ranges::find(known, epoch) == known.end()) {
-    epochs_[count_++] = epoch;
-  }
+  if (std::ranges::find(known, epoch) != known.end()) return;
+  assert(count_ < epochs_.size());
+  epochs_[count_++] = epoch;
 }
 
 Keyring::Keyring(const MasterKey& master, Duration wall_offset)
-    : master_(master), wall_offset_(wall_offset) {}
+    : master_(words_of(master)),
+      timestamp_key_(derive(master_, Purpose::pair_clock, 0)),
+      wall_offset_(wall_offset) {}
+
+bool Keyring::stepped(Duration wall_offset) const {
+  return std::chrono::abs(wall_offset - wall_offset_) > anchor_tolerance;
+}
 
 void Keyring::re_anchor(Duration wall_offset, Instant now) {
   old_wall_offset_ = wall_offset_;
@@ -43,30 +68,27 @@ void Keyring::re_anchor(Duration wall_offset, Instant now) {
 }
 
 Epoch Keyring::epoch(Instant now) const {
-  return static_cast<Epoch>(wall_time(now, wall_offset_) / epoch_length);
+  return epoch_at(now, wall_offset_).epoch;
 }
 
-const synward_cookie_key& Keyring::key(Epoch epoch) {
+synward_cookie_key Keyring::key(Epoch epoch) {
   CachedKey& cached = cache_[epoch % cache_.size()];
   if (!cached.valid || cached.epoch != epoch) {
-    cached.key = {derive(master_, epoch_key_low, epoch), derive(master_, epoch_key_high, epoch)};
-    cached.epoch = epoch;
-    cached.valid = true;
+    cached = {epoch, true, derive(master_, Purpose::epoch_key, epoch)};
   }
   return cached.key;
 }
 
 Keyring::Candidates Keyring::candidates(Instant now, unsigned parity) const {
   Candidates result;
-  const auto add = [&](Duration offset) {
-    const Duration wall = wall_time(now, offset);
-    const auto current = static_cast<Epoch>(wall / epoch_length);
+  const auto add = [&](Duration wall_offset) {
+    const auto [current, rest] = epoch_at(now, wall_offset);
     if ((current & 1) == parity) {
       result.add(current);
       return;
     }
     result.add(current - 1);
-    if (wall % epoch_length >= epoch_length - next_epoch_tolerance) result.add(current + 1);
+    if (rest <= next_epoch_tolerance) result.add(current + 1);
   };
   add(wall_offset_);
   if (now < old_offset_until_) add(old_wall_offset_);
@@ -75,14 +97,13 @@ Keyring::Candidates Keyring::candidates(Instant now, unsigned parity) const {
 
 std::uint32_t Keyring::timestamp_clock(Instant now, const wire::Address& client,
                                        const wire::Address& service) const {
-  __u64 words[5] = {pair_clock};
-  std::memcpy(&words[1], client.bytes.data(), 16);
-  std::memcpy(&words[3], service.bytes.data(), 16);
-  const auto key = words_of(master_);
-  const auto offset = static_cast<std::uint32_t>(synward_siphash(key[0], key[1], words, 5));
-  const auto milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  return static_cast<std::uint32_t>(milliseconds) + offset;
+  std::array<__u64, 4> words{};
+  std::memcpy(&words[0], client.bytes.data(), client.bytes.size());
+  std::memcpy(&words[2], service.bytes.data(), service.bytes.size());
+  const std::uint64_t offset =
+      synward_siphash(timestamp_key_.k0, timestamp_key_.k1, words.data(), 4);
+  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
+  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(milliseconds.count()) + offset);
 }
 
 }  // namespace synward::handshake

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -13,9 +14,10 @@ namespace synward::handshake {
 using MasterKey = std::array<std::uint8_t, 16>;
 using Epoch = std::uint32_t;
 
-inline constexpr std::chrono::seconds epoch_length{64};          // C3
-inline constexpr std::chrono::seconds anchor_overlap{128};       // C4: both anchors are accepted
-inline constexpr std::chrono::seconds next_epoch_tolerance{4};   // C4: a node slightly ahead
+inline constexpr std::chrono::seconds epoch_length{64};         // C3
+inline constexpr std::chrono::seconds anchor_overlap{128};      // C4: both anchors are accepted
+inline constexpr std::chrono::seconds anchor_tolerance{2};      // C4: more is a step of the clock
+inline constexpr std::chrono::seconds next_epoch_tolerance{4};  // C4: a node slightly ahead
 
 // Keys derived from the master key, one per 64 s epoch of the guarded wall clock (C2..C4). Every
 // holder of the same master key and of about the same time derives the same ones. One per worker.
@@ -24,11 +26,16 @@ class Keyring {
   // `wall_offset`: CLOCK_REALTIME minus CLOCK_BOOTTIME.
   Keyring(const MasterKey& master, Duration wall_offset);
 
-  // C4: the wall clock was stepped. The offset before it is accepted for 128 s more.
+  // C4: whether this measurement of the offset is a step of the wall clock. Less is a clock being
+  // slewed, and stays within what next_epoch_tolerance forgives.
+  bool stepped(Duration wall_offset) const;
+  // The wall clock was stepped. The offset before it is accepted for 128 s more; of two steps
+  // within that time the older offset is forgotten. A successor that reads both offsets from disk
+  // calls it with the instant of the step.
   void re_anchor(Duration wall_offset, Instant now);
 
   Epoch epoch(Instant now) const;
-  const synward_cookie_key& key(Epoch epoch);  // cached
+  synward_cookie_key key(Epoch epoch);  // cached
 
   // Epochs that a cookie with this parity bit may be of, likeliest first: current or previous; in
   // the last 4 s of an epoch also the next; after a re-anchor the same for the old offset.
@@ -36,16 +43,24 @@ class Keyring {
   Candidates candidates(Instant now, unsigned parity) const;
 
   // Milliseconds of the challenge's TSval clock for this pair (C9): boot time plus an offset that
-  // is constant for the pair, so that it never runs backwards across connections.
+  // is constant for the pair, so that it never runs backwards across connections, and tells
+  // nobody our uptime.
   std::uint32_t timestamp_clock(Instant now, const wire::Address& client,
                                 const wire::Address& service) const;
 
  private:
-  struct CachedKey { Epoch epoch = 0; bool valid = false; synward_cookie_key key{}; };
-  MasterKey master_;
+  struct CachedKey {
+    Epoch epoch = 0;
+    bool valid = false;
+    synward_cookie_key key{};
+  };
+  synward_cookie_key master_;
+  synward_cookie_key timestamp_key_;
   Duration wall_offset_;
   Duration old_wall_offset_{};
-  Instant old_offset_until_{};
+  Instant old_offset_until_ = Instant::min();
+  // By the epoch's low bits: more slots than there are candidates, so that neighbours do not
+  // displace each other.
   std::array<CachedKey, 8> cache_{};
 };
 

@@ -26,6 +26,15 @@ struct Left {
   Segment segment;
 };
 
+inline SegmentToSend between(const Endpoint& source, const Endpoint& destination,
+                             std::uint32_t seq) {
+  SegmentToSend segment;
+  segment.source = source;
+  segment.destination = destination;
+  segment.seq = SeqNumber(seq);
+  return segment;
+}
+
 inline Endpoint endpoint(const char* text) { return wire::parse_endpoint(text).value(); }
 
 class Harness {
@@ -97,21 +106,21 @@ class Harness {
 
   // --- what a client and a backend of this connection send ---
   SegmentToSend syn(std::uint32_t isn = 1000) const {
-    SegmentToSend segment{.source = client, .destination = service, .seq = SeqNumber(isn)};
+    SegmentToSend segment = between(client, service, isn);
     segment.flags = wire::flag_syn;
     segment.window = 64240;
     segment.options = {.mss = 1400, .window_scale = 9, .sack_permitted = true, .timestamps = {}};
     return segment;
   }
   SegmentToSend from_client_segment(std::uint32_t seq, std::uint32_t ack) const {
-    SegmentToSend segment{.source = client, .destination = service, .seq = SeqNumber(seq)};
+    SegmentToSend segment = between(client, service, seq);
     segment.ack = SeqNumber(ack);
     segment.flags = wire::flag_ack;
     segment.window = 500;
     return segment;
   }
   SegmentToSend from_backend_segment(std::uint32_t seq, std::uint32_t ack) const {
-    SegmentToSend segment{.source = backend, .destination = client, .seq = SeqNumber(seq)};
+    SegmentToSend segment = between(backend, client, seq);
     segment.ack = SeqNumber(ack);
     segment.flags = wire::flag_ack;
     segment.window = 502;

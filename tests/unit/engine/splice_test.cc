@@ -85,7 +85,7 @@ TEST_F(SpliceSteps, IdleConnectionIsResetOnBothSides) {
     }
   }
   EXPECT_EQ(reset, (std::vector<Endpoint>{client, backend}));
-  EXPECT_EQ(counters().connections_closed[3].value(), 1U);
+  EXPECT_EQ(counters().connections_closed[2].value(), 1U);
 }
 
 TEST_F(SpliceSteps, BackendThatRepeatsItsSynAckIsAcknowledgedAgain) {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/metrics/fake_workers.h"
 
+#include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 namespace synward::metrics::test {
@@ -32,6 +36,20 @@ std::map<std::string, double> parse_samples(const std::string& exposition) {
     result[line.substr(0, value_at)] = std::strtod(line.c_str() + value_at, nullptr);
   }
   return result;
+}
+
+std::string promtool_findings(const std::string& exposition) {
+  const std::string stem = testing::TempDir() + "synward-metrics-" + std::to_string(getpid());
+  std::ofstream(stem + ".prom") << exposition;
+  const std::string command =
+      "promtool check metrics < " + stem + ".prom > " + stem + ".findings 2>&1";
+  const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a fixed command
+  std::ostringstream findings;
+  findings << std::ifstream(stem + ".findings").rdbuf();
+  std::filesystem::remove(stem + ".prom");
+  std::filesystem::remove(stem + ".findings");
+  if (status == 0) return "";
+  return "promtool: status " + std::to_string(status) + ": " + findings.str();
 }
 
 }  // namespace synward::metrics::test

@@ -29,4 +29,7 @@ struct FakeWorkers {
 
 std::map<std::string, double> parse_samples(const std::string& exposition);
 
+// What promtool, of the package prometheus, finds wrong; empty if nothing.
+std::string promtool_findings(const std::string& exposition);
+
 }  // namespace synward::metrics::test

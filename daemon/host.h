@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "proxy/wire/address.h"
+
+namespace synward {
+
+// What must be so before anything is started, or one sentence that says what is not and which line
+// cures it: capabilities, interfaces.
+std::expected<void, std::string> check_host(const config::Settings& settings);
+// What should be so, and does not keep us from starting: forwarding of the families in use.
+std::vector<std::string> host_warnings(const config::Settings& settings);
+// Why a challenge cannot go back in place (kernel.md); empty if it can.
+std::vector<std::string> reply_in_place_obstacles(const config::Settings& settings);
+
+std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces);
+// Directed broadcast addresses included.
+std::vector<wire::Address> own_addresses();
+
+}  // namespace synward
