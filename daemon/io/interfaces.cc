@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/io/interfaces.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+
+namespace synward::io {
+namespace {
+
+struct NamesDeleter {
+  void operator()(struct if_nameindex* names) const { if_freenameindex(names); }
+};
+struct AddressesDeleter {
+  void operator()(ifaddrs* addresses) const { freeifaddrs(addresses); }
+};
+
+std::optional<wire::Address> read_address(const sockaddr* from) {
+  if (from == nullptr) return std::nullopt;
+  if (from->sa_family == AF_INET) {
+    sockaddr_in address;
+    std::memcpy(&address, from, sizeof address);
+    std::array<std::uint8_t, 4> octets;
+    std::memcpy(octets.data(), &address.sin_addr, octets.size());
+    return wire::Address::from_ipv4(octets);
+  }
+  if (from->sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 address;
+  std::memcpy(&address, from, sizeof address);
+  return wire::Address::from_ipv6(address.sin6_addr.s6_addr);
+}
+
+}  // namespace
+
+std::vector<std::string> interface_names() {
+  std::vector<std::string> result;
+  const std::unique_ptr<struct if_nameindex, NamesDeleter> names(if_nameindex());
+  for (const auto* entry = names.get(); entry != nullptr && entry->if_index != 0; ++entry)
+    result.emplace_back(entry->if_name);
+  return result;
+}
+
+std::optional<std::uint32_t> interface_index(const std::string& name) {
+  const unsigned index = if_nametoindex(name.c_str());
+  if (index == 0) return std::nullopt;
+  return index;
+}
+
+std::optional<std::uint32_t> interface_mtu(const std::string& name) {
+  if (name.size() >= IFNAMSIZ) return std::nullopt;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::nullopt;
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  const bool found = ioctl(fd, SIOCGIFMTU, &request) == 0;
+  close(fd);
+  if (!found) return std::nullopt;
+  return static_cast<std::uint32_t>(request.ifr_mtu);
+}
+
+std::vector<wire::Address> host_addresses() {
+  std::vector<wire::Address> result;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return result;
+  const std::unique_ptr<ifaddrs, AddressesDeleter> owner(list);
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next)
+    if (const auto address = read_address(entry->ifa_addr)) result.push_back(*address);
+  return result;
+}
+
+}  // namespace synward::io

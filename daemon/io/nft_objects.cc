@@ -8,6 +8,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
@@ -52,6 +53,17 @@ struct SetShape {
   bool verdicts;
 };
 
+// For `nft list` alone: it would print keys in the CPU's byte order backwards.
+void note_byte_order(nftnl_set* set) {
+  constexpr std::uint32_t host_endian = 1;
+  const std::unique_ptr<nftnl_udata_buf, Deleter<nftnl_udata_buf_free>> notes(
+      nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
+  if (!notes) throw std::bad_alloc();
+  nftnl_udata_put_u32(notes.get(), NFTNL_UDATA_SET_KEYBYTEORDER, host_endian);
+  nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(notes.get()),
+                     nftnl_udata_buf_len(notes.get()));
+}
+
 // A declared size and `constant` make the kernel choose its fixed hash table.
 Set make_set(const SetShape& shape) {
   Set set = checked<Set>(nftnl_set_alloc());
@@ -64,6 +76,8 @@ Set make_set(const SetShape& shape) {
   nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, shape.size);
   nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS,
                     NFT_SET_CONSTANT | (shape.verdicts ? NFT_SET_MAP : 0));
+  if (shape.key_type == NftType::ifname || shape.key_type == NftType::integer)
+    note_byte_order(set.get());
   if (shape.verdicts) nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
   return set;
 }

@@ -42,8 +42,7 @@ std::size_t EarlyData::copy(const flow::HeldData& held, std::uint32_t offset,
   if (offset >= held.bytes) return 0;
   const std::size_t length = std::min<std::size_t>(out.size(), held.bytes - offset);
   std::uint32_t block = held.first;
-  for (std::uint32_t skipped = block_size; skipped <= offset; skipped += block_size)
-    block = next_[block];
+  for (std::uint32_t skip = offset / block_size; skip > 0; --skip) block = next_[block];
 
   std::size_t at = offset % block_size;
   for (std::size_t done = 0; done < length;) {

@@ -59,6 +59,10 @@ class Lab:
         defence, self.defence = self.defence, defences.Plain()
         defence.stop()
 
+    def forget(self):
+        """The defence has ended by other means: nothing is left to stop."""
+        self.defence = defences.Plain()
+
     def sshd(self):
         server = servers.Sshd(self.server, self.directory)
         self._stack.callback(server.close)

@@ -148,8 +148,12 @@ void Server::status() {
     errors += queue.send_errors();
     refused += queue.refused_verdicts();
   }
+  std::string seen;
+  for (const auto count : seen_) seen += (seen.empty() ? "" : ", ") + std::to_string(count);
   std::uint64_t dropped = 0, waiting = 0;
-  for (const auto& queue : io::read_queue_statistics().value()) {
+  const auto statistics = io::read_queue_statistics();
+  if (!statistics) fail(statistics.error());
+  for (const auto& queue : *statistics) {
     dropped += queue.dropped_full + queue.dropped_socket;
     waiting += queue.waiting;
   }
@@ -157,7 +161,7 @@ void Server::status() {
       "{{\"status\": 1, \"native\": {}, \"synacks\": {}, \"present\": {}, \"errors\": {}, "
       "\"refused\": {}, \"dropped\": {}, \"waiting\": {}, \"seen\": [{}]}}\n",
       int{ruleset_->uses_native_queue()}, ruleset_->synacks_passed().value_or(999999),
-      int{ruleset_->present()}, errors, refused, dropped, waiting, fmt::join(seen_, ", "));
+      int{ruleset_->present()}, errors, refused, dropped, waiting, seen);
 }
 
 bool Server::command(const std::string& line) {

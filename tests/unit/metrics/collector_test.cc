@@ -67,6 +67,9 @@ TEST(Collector, LabelsFollowTheEnumerations) {
   EXPECT_EQ(samples.at(
                 R"(synward_connections_spliced_total{protected_service="web",engine="userspace"})"),
             8);
+  EXPECT_EQ(
+      samples.at(R"(synward_options_left_out_total{protected_service="web",option="multipath"})"),
+      9);
 }
 
 TEST(Collector, NamesBackends) {

@@ -24,6 +24,10 @@ wire::Endpoint loopback(std::uint16_t port) {
   return {.address = wire::Address::from_ipv4(octets), .port = port};
 }
 
+wire::Endpoint endpoint(const char* text) {
+  return wire::parse_endpoint(text).value_or(wire::Endpoint{});
+}
+
 sockaddr_in socket_address(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -150,6 +154,7 @@ TEST_F(ExposerTest, SecondOneIsRefused) {
 
 TEST_F(ExposerTest, AddressInUseIsSaidWithTheAddress) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(fd, 0);
   sockaddr_in address = socket_address(0);
   socklen_t length = sizeof address;
   ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), length), 0);
@@ -166,14 +171,14 @@ TEST_F(ExposerTest, AddressInUseIsSaidWithTheAddress) {
 }
 
 TEST_F(ExposerTest, ForeignAddressIsRefused) {
-  const auto started = Exposer::start(*wire::parse_endpoint("192.0.2.1:9477"), collector_, nullptr);
+  const auto started = Exposer::start(endpoint("192.0.2.1:9477"), collector_, nullptr);
   ASSERT_FALSE(started);
   EXPECT_TRUE(started.error().contains("no interface of this machine has the address"))
       << started.error();
 }
 
 TEST_F(ExposerTest, Ipv6IsRefused) {
-  const auto started = Exposer::start(*wire::parse_endpoint("[::1]:9477"), collector_, nullptr);
+  const auto started = Exposer::start(endpoint("[::1]:9477"), collector_, nullptr);
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error(),
             "cannot listen on [::1]:9477 for metrics: only IPv4 addresses can be used");

@@ -2,11 +2,11 @@
 #include "daemon/service/log.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdio>
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,18 +34,17 @@ TEST(Log, EveryLineOfATextHasThePrefix) {
 }
 
 TEST(Log, JournalStreamIsRecognisedByDeviceAndInode) {
-  FILE* file = std::tmpfile();
-  ASSERT_NE(file, nullptr);
+  const int fd = memfd_create("stream", MFD_CLOEXEC);
   struct stat status{};
-  ASSERT_EQ(fstat(fileno(file), &status), 0);
+  ASSERT_EQ(fstat(fd, &status), 0);
   const std::string own = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
   const std::string other = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino + 1);
-  EXPECT_TRUE(is_journal_stream(own.c_str(), fileno(file)));
-  EXPECT_FALSE(is_journal_stream(other.c_str(), fileno(file)));  // stderr was redirected since
-  EXPECT_FALSE(is_journal_stream("nonsense", fileno(file)));
-  EXPECT_FALSE(is_journal_stream(nullptr, fileno(file)));
+  EXPECT_TRUE(is_journal_stream(own.c_str(), fd));
+  EXPECT_FALSE(is_journal_stream(other.c_str(), fd));  // stderr was redirected since
+  EXPECT_FALSE(is_journal_stream("nonsense", fd));
+  EXPECT_FALSE(is_journal_stream(nullptr, fd));
   EXPECT_FALSE(is_journal_stream(own.c_str(), -1));
-  std::fclose(file);
+  close(fd);
 }
 
 TEST(Log, DebugIsOffUntilEnabled) {
@@ -96,6 +95,7 @@ TEST(RateLimitedLog, ManyThreadsGetNoMoreThanTheBurst) {
   RateLimitedLog log(LogLevel::info, 3, 1h);
   CaptureStderr();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&log] {
       for (int i = 0; i < 50; ++i) log.log("same");

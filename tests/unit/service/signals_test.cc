@@ -21,7 +21,7 @@ class SignalsTest : public testing::Test {
   }
   void TearDown() override {
     pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
-    std::signal(SIGPIPE, pipe_before_);
+    EXPECT_NE(std::signal(SIGPIPE, pipe_before_), SIG_ERR);
   }
 
   sigset_t mask_before_{};
@@ -72,7 +72,7 @@ TEST_F(SignalsTest, MovesItsDescriptor) {
   auto signals = Signals::block();
   ASSERT_TRUE(signals);
   const int fd = signals->fd();
-  Signals moved = std::move(*signals);
+  const Signals moved = std::move(*signals);
   EXPECT_EQ(moved.fd(), fd);
   EXPECT_EQ(signals->fd(), -1);
 }

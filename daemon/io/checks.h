@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What can be wrong with the machine, found before the first packet and said in one sentence with
+// its cure. The functions only look; sysctls are read below a given directory.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "daemon/io/capability.h"
+#include "proxy/wire/address.h"
+
+namespace synward::io {
+
+struct Finding {
+  bool fatal = false;  // the daemon cannot work; otherwise it can, with less
+  std::string sentence;
+  bool operator==(const Finding&) const = default;
+};
+using Findings = std::vector<Finding>;
+
+// CAP_NET_ADMIN and CAP_NET_RAW; CAP_SYS_NICE too for realtime priorities.
+Findings check_capabilities(bool realtime, bool (*held)(unsigned) = has_capability);
+
+// Each of `wanted` that is not in `existing` (interface_names()).
+Findings check_interfaces(const std::vector<std::string>& wanted,
+                          const std::vector<std::string>& existing);
+
+struct NetworkPlan {
+  std::vector<std::string> client_interfaces;
+  std::vector<std::string> server_interfaces;
+  std::vector<wire::Address> listens;
+  std::vector<wire::Address> own;  // host_addresses()
+  // Backends have other addresses than the services: their packets get a new source.
+  bool translates = false;
+  std::string sysctl = "/proc/sys";
+};
+
+// Families in use that this machine does not forward.
+Findings check_forwarding(const NetworkPlan& plan);
+
+// Why a SYN-ACK that was written over its SYN would not get back to the client: the kernel
+// routes it as a packet that arrived from the client's side with the service's address as source.
+// Empty if nothing is known to be in the way (the FORWARD policy cannot be read; count). Only
+// IPv4 has obstacles: IPv6 has no reverse path filter, takes its own addresses as sources, and
+// its redirects go to the packet's source, at most one a second (ndisc_send_redirect).
+Findings in_place_obstacles(const NetworkPlan& plan);
+
+}  // namespace synward::io

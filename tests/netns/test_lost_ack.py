@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The case that cookies alone break: the client's final ACK is lost and the server speaks first."""
+
+import socket
+import time
+
+import pytest
+
+from lab import network, wait
+
+
+@pytest.fixture(name="ssh", scope="module")
+def _ssh(lab):
+    return lab.sshd()
+
+
+def drop_first_ack(lab):
+    """The first pure ACK to port 22 is lost on its way; returns how many were."""
+    lab.middlebox.nft("""
+        table netdev lossy {
+          chain arriving {
+            type filter hook ingress device m0 priority -500; policy accept;
+            tcp dport 22 tcp flags & (fin | syn | rst | ack) == ack limit rate 1/day burst 1 packets counter drop
+          }
+        }""")
+
+    def stop():
+        text = lab.middlebox.run("nft", "list", "table", "netdev", "lossy").stdout
+        lab.middlebox.nft("delete table netdev lossy\n")
+        return int(text.split("counter packets ")[1].split()[0])
+    return stop
+
+
+@pytest.mark.hangs_with("synproxy")
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_banner_comes_through_the_retransmitted_synack(lab, ssh, family):
+    metered = lab.defence.name == "synward"
+    before = lab.defence.metrics() if metered else None
+    dropped = drop_first_ack(lab)
+    start = time.monotonic()
+    with lab.client.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as client:
+        client.settimeout(10)
+        client.connect((network.SERVICE[family], 22))
+        banner = client.recv(256)
+    took = time.monotonic() - start
+    assert dropped() == 1
+    assert banner.startswith(b"SSH-2.0-OpenSSH")
+    assert 0.5 < took < 3, "the SYN-ACK is sent again after one second"
+    if metered:
+        retransmits = lab.defence.metrics().total("synack_retransmits_total", protected_service="ssh")
+        assert retransmits - before.total("synack_retransmits_total", protected_service="ssh") == 1
+
+
+def test_the_banner_comes_without_loss(lab, ssh):
+    with lab.client.socket() as client:
+        client.settimeout(5)
+        client.connect((network.SERVICE[4], 22))
+        assert client.recv(256).startswith(b"SSH-2.0-OpenSSH")
+    wait.until(lambda: not lab.client.run("ss", "-Htn", "state", "established").stdout.strip(), "the end")
