@@ -12,6 +12,7 @@
 
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/interfaces.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -68,7 +69,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   if (!key) return std::unexpected(key.error());
   daemon->clock_.emplace(settings.cookies.key_file, io::wall_offset());
   const HostFacts host{.server_mtu = smallest_mtu(settings.interfaces.server),
-                       .own_addresses = own_addresses(),
+                       .own_addresses = io::host_addresses(),
                        .master_key = *key,
                        .wall_offset = daemon->clock_->offset(),
                        .hash_key = random_hash_key()};

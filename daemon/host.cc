@@ -1,67 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/host.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstring>
-#include <memory>
+
+#include "daemon/io/checks.h"
+#include "daemon/io/interfaces.h"
 
 namespace synward {
 namespace {
 
-void add(std::vector<wire::Address>& addresses, const sockaddr* address) {
-  if (address == nullptr) return;
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, address, sizeof v4);
-    std::array<std::uint8_t, 4> octets{};
-    std::memcpy(octets.data(), &v4.sin_addr, 4);
-    addresses.push_back(wire::Address::from_ipv4(octets));
-  } else if (address->sa_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, address, sizeof v6);
-    std::array<std::uint8_t, 16> octets{};
-    std::memcpy(octets.data(), &v6.sin6_addr, 16);
-    addresses.push_back(wire::Address::from_ipv6(octets));
+io::NetworkPlan network_plan(const config::Settings& settings) {
+  io::NetworkPlan plan{.client_interfaces = settings.interfaces.client,
+                       .server_interfaces = settings.interfaces.server,
+                       .listens = {},
+                       .own = io::host_addresses(),
+                       .translates = false};
+  for (const config::Service& service : settings.services) {
+    for (const wire::Endpoint& listen : service.listen) plan.listens.push_back(listen.address);
+    plan.translates = plan.translates || !service.backends.empty();
   }
+  return plan;
+}
+
+std::vector<std::string> sentences(const io::Findings& findings) {
+  std::vector<std::string> result;
+  for (const io::Finding& finding : findings) result.push_back(finding.sentence);
+  return result;
 }
 
 }  // namespace
 
-std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces) {
-  std::uint32_t smallest = 65535;
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  for (const std::string& name : interfaces) {
-    ifreq request{};
-    std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-    if (ioctl(fd, SIOCGIFMTU, &request) == 0 && request.ifr_mtu > 0) {
-      smallest = std::min(smallest, static_cast<std::uint32_t>(request.ifr_mtu));
+std::expected<void, std::string> check_host(const config::Settings& settings) {
+  std::vector<std::string> wanted = settings.interfaces.client;
+  wanted.insert(wanted.end(), settings.interfaces.server.begin(),
+                settings.interfaces.server.end());
+  for (const io::Findings& findings :
+       {io::check_capabilities(settings.realtime.has_value()),
+        io::check_interfaces(wanted, io::interface_names())}) {
+    for (const io::Finding& finding : findings) {
+      if (finding.fatal) return std::unexpected(finding.sentence);
     }
   }
-  close(fd);
+  return {};
+}
+
+std::vector<std::string> host_warnings(const config::Settings& settings) {
+  return sentences(io::check_forwarding(network_plan(settings)));
+}
+
+std::vector<std::string> reply_in_place_obstacles(const config::Settings& settings) {
+  return sentences(io::in_place_obstacles(network_plan(settings)));
+}
+
+std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces) {
+  constexpr std::uint32_t ethernet = 1500;
+  std::uint32_t smallest = 65535;
+  for (const std::string& name : interfaces) {
+    smallest = std::min(smallest, io::interface_mtu(name).value_or(ethernet));
+  }
   return smallest;
 }
-
-std::vector<wire::Address> own_addresses() {
-  std::vector<wire::Address> addresses;
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return addresses;
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, freeifaddrs);
-  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    add(addresses, entry->ifa_addr);
-    if ((entry->ifa_flags & IFF_BROADCAST) != 0) add(addresses, entry->ifa_broadaddr);
-  }
-  return addresses;
-}
-
-std::expected<void, std::string> check_host(const config::Settings&) { return {}; }
-std::vector<std::string> host_warnings(const config::Settings&) { return {}; }
-std::vector<std::string> reply_in_place_obstacles(const config::Settings&) { return {}; }
 
 }  // namespace synward

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The operator's settings held against the machine.
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -6,7 +8,6 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "proxy/wire/address.h"
 
 namespace synward {
 
@@ -19,7 +20,5 @@ std::vector<std::string> host_warnings(const config::Settings& settings);
 std::vector<std::string> reply_in_place_obstacles(const config::Settings& settings);
 
 std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces);
-// Directed broadcast addresses included.
-std::vector<wire::Address> own_addresses();
 
 }  // namespace synward

@@ -20,10 +20,6 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 }  // namespace
 
-bool Address::is_ipv4() const {
-  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin());
-}
-
 Address Address::from_ipv4(std::span<const std::uint8_t, 4> octets) {
   Address address;
   std::ranges::copy(mapped_prefix, address.bytes.begin());

@@ -3,6 +3,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,7 +17,18 @@ struct Address {
   std::array<std::uint8_t, 16> bytes{};
 
   auto operator<=>(const Address&) const = default;
-  bool is_ipv4() const;
+  // Two words, not a call of memcmp: every table look-up of every packet compares addresses.
+  bool operator==(const Address& other) const {
+    std::uint64_t mine[2];
+    std::uint64_t theirs[2];
+    std::memcpy(mine, bytes.data(), sizeof mine);
+    std::memcpy(theirs, other.bytes.data(), sizeof theirs);
+    return mine[0] == theirs[0] && mine[1] == theirs[1];
+  }
+  bool is_ipv4() const {
+    constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(bytes.data(), mapped, sizeof mapped) == 0;
+  }
   // The last four bytes; only meaningful if is_ipv4().
   std::span<const std::uint8_t, 4> ipv4() const {
     return std::span<const std::uint8_t, 4>(bytes.data() + 12, 4);

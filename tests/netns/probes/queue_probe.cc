@@ -73,6 +73,7 @@ io::RulesetPlan make_plan(const Arguments& arguments) {
   plan.listens = endpoints(arguments.all("listen"));
   plan.backends = endpoints(arguments.all("backend"));
   plan.workers = static_cast<std::uint16_t>(std::stoi(arguments.get("workers", "2")));
+  plan.queue_start = static_cast<std::uint16_t>(std::stoi(arguments.get("start", "24100")));
   plan.steering_seed = 0x12345678;
   return plan;
 }

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""daemon/io against the real kernel, through queue_probe. Needs root; makes its own namespaces."""
+
+import os
+import time
+
+import pytest
+
+from io_lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, Probe, probe_program
+
+SYN, SYN_ACK = 0x02, 0x12
+SERVICES = ["client=cl0", "server=sv0", f"listen={SERVER4}:443", f"listen=[{SERVER6}]:443",
+            f"backend={SERVER4}:443", f"backend=[{SERVER6}]:443"]
+
+# Answers every connection with the received bytes' number and how many were 'A'.
+COUNTING_SERVER = """
+import socket, threading
+def serve(c):
+    total = big = 0
+    while data := c.recv(1 << 20):
+        total += len(data); big += data.count(b'A')
+    c.sendall(f'{total} {big}'.encode()); c.close()
+def listen(family, address):
+    s = socket.socket(family); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, 443)); s.listen(1000)
+    while True:
+        threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+for family, address in ((socket.AF_INET, '0.0.0.0'), ):
+    threading.Thread(target=listen, args=(family, address), daemon=True).start()
+s6 = socket.socket(socket.AF_INET6); s6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+s6.bind(('::', 443)); s6.listen(1000)
+def accept6():
+    while True:
+        threading.Thread(target=serve, args=(s6.accept()[0],), daemon=True).start()
+threading.Thread(target=accept6, daemon=True).start()
+print('ready', flush=True)
+import sys; sys.stdin.read()
+"""
+
+# argv: address, number of connections, bytes each
+CONNECTING_CLIENT = """
+import socket, sys
+address, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for _ in range(count):
+    with socket.create_connection((address, 443), timeout=20) as c:
+        c.sendall(b'a' * size); c.shutdown(socket.SHUT_WR)
+        answer = b''
+        while data := c.recv(100): answer += data
+        print(c.getsockname()[1], answer.decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def lab():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    lab = Lab(f"synw-io-{os.getpid()}")
+    server = lab.python(lab.server, COUNTING_SERVER)
+    assert server.stdout.readline() == "ready\n"
+    yield lab
+    server.stdin.close()
+    server.wait(timeout=10)
+    lab.close()
+
+
+@pytest.fixture
+def start(lab):
+    probes = []
+
+    def starter(*words, **options):
+        probes.append(Probe(probe_program(), lab, *words, **options))
+        return probes[-1]
+
+    yield starter
+    for probe in probes:
+        probe.stop()
+
+
+def connect(lab, address, count=1, size=10):
+    done = lab.execute(lab.client, "/usr/bin/python3", "-c", CONNECTING_CLIENT, address,
+                       str(count), str(size))
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def send(lab, space, lines):
+    """Sends packets given as Scapy expressions, through layer 3."""
+    code = ("from scapy.all import *\nconf.verb=0\n" + "\n".join(f"send({line})" for line in lines))
+    lab.execute(space, "/usr/bin/python3", "-c", code)
+    time.sleep(0.3)
+
+
+@pytest.mark.parametrize("address", [SERVER4, SERVER6])
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+def test_both_directions_of_a_flow_reach_one_worker(lab, start, address, workers):
+    probe = start("serve", *SERVICES, f"workers={workers}", "mode=pass")
+    results = connect(lab, address, count=60)
+    assert all(words[1:] == ["10", "0"] for words in results)
+    flows = {}
+    for packet in probe.packets:
+        port = packet["sport"] if packet["dst"] == address else packet["dport"]
+        flows.setdefault(port, []).append(packet)
+        is_client_syn = packet["flags"] & SYN_ACK == SYN
+        assert packet["queue"] % 2 == (0 if is_client_syn else 1)
+    assert len(flows) == 60
+    for packets in flows.values():
+        assert len({packet["queue"] // 2 for packet in packets}) == 1
+        assert {packet["src"] == address for packet in packets} == {True, False}
+    used = {packet["queue"] // 2 for packet in probe.packets}
+    assert used == set(range(workers))
+    status = probe.ask()
+    assert (status["errors"], status["refused"], status["waiting"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("address", [SERVER4, SERVER6])
+def test_a_replaced_payload_goes_on_with_small_and_gso_packets(lab, start, address):
+    probe = start("serve", *SERVICES, "workers=2", "mode=rewrite")
+    assert connect(lab, address, size=10)[0][1:] == ["10", "10"]
+    # The checksum of rewritten GSO packets is wrong: the kernel makes it anew per segment.
+    assert connect(lab, address, size=5_000_000)[0][1:] == ["5000000", "5000000"]
+    assert max(packet["length"] for packet in probe.packets) > 60000
+    assert any(packet["gso"] for packet in probe.packets)
+    assert all(packet["partial"] for packet in probe.packets if packet["src"] != address)
+    assert probe.ask()["errors"] == 0
+
+
+@pytest.mark.parametrize("address", [SERVER4, SERVER6])
+def test_a_syn_is_answered_in_place_and_counted(lab, start, address):
+    probe = start("serve", *SERVICES, "workers=2", "mode=reply")
+    client = CLIENT6 if ":" in address else CLIENT4
+    done = lab.execute(lab.client, probe_program(), "flood", f"src={client}",
+                       f"dst=[{address}]:443" if ":" in address else f"dst={address}:443",
+                       "count=1280")
+    assert '"refused": 0' in done.stdout
+    time.sleep(0.5)
+    status = probe.ask()
+    # The client resets what it did not ask for; those segments are dropped, not counted.
+    syns = sum(1 for packet in probe.packets if packet["flags"] == SYN)
+    assert syns == 1280
+    assert status["synacks"] == 1280
+
+
+def test_ipv4_fragments_reach_the_flow_queue_of_worker_0(lab, start):
+    probe = start("serve", *SERVICES, "workers=3", "mode=drop")
+    # Nothing may reassemble before raw: no conntrack in this namespace.
+    send(lab, lab.client, [
+        f"IP(dst='{SERVER4}',flags='MF',id=1)/TCP(dport=443,flags='S')/('x'*12)",
+        f"IP(dst='{SERVER4}',frag=4,id=1,proto=6)/('y'*40)",
+        f"IP(dst='{SERVER4}',frag=2,flags='MF',id=2,proto=6)/('y'*40)",
+        f"IP(dst='{SERVER4}',frag=4,id=3,proto=17)/('y'*40)"])
+    assert [packet["queue"] for packet in probe.packets] == [1, 1, 1]
+
+
+def test_ipv6_fragments_reach_the_flow_queue_of_worker_0(lab, start):
+    probe = start("serve", *SERVICES, "workers=3", "mode=drop")
+    head = f"IPv6(dst='{SERVER6}')/"
+    send(lab, lab.client, [
+        head + "IPv6ExtHdrFragment(m=1,id=1)/TCP(dport=443,flags='S')/('x'*12)",
+        head + "IPv6ExtHdrFragment(offset=4,id=1,nh=6)/('y'*40)",
+        head + "IPv6ExtHdrDestOpt()/IPv6ExtHdrFragment(offset=4,id=2,nh=6)/('y'*40)",
+        # The first fragment ends before the TCP header.
+        head + "IPv6ExtHdrFragment(m=1,id=3,nh=60)/IPv6ExtHdrDestOpt(nh=6)",
+        head + "IPv6ExtHdrFragment(offset=1,id=3,nh=60)/('y'*40)",
+        head + "IPv6ExtHdrFragment(offset=4,id=4,nh=17)/('y'*40)"])
+    assert [packet["queue"] for packet in probe.packets] == [1] * 5
+
+
+def test_tcp_behind_ipv6_extension_headers_reaches_the_syn_queue(lab, start):
+    probe = start("serve", *SERVICES, "workers=1", "mode=drop")
+    send(lab, lab.client, [
+        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='S')",
+        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='A')"])
+    assert [packet["queue"] for packet in probe.packets] == [0, 1]
+
+
+def test_other_ports_protocols_and_interfaces_pass_untouched(lab, start):
+    probe = start("serve", *SERVICES, "workers=2", "mode=drop")
+    send(lab, lab.client, [f"IP(dst='{SERVER4}')/TCP(dport=80,flags='S')",
+                           f"IP(dst='{SERVER4}')/UDP(dport=443)", f"IP(dst='{SERVER4}')/ICMP()"])
+    send(lab, lab.server, [f"IP(dst='{CLIENT4}')/TCP(sport=80,dport=5000,flags='A')",
+                           f"IP(dst='{SERVER4}')/TCP(dport=443,flags='S')"])
+    assert probe.packets == []
+
+
+def test_one_interface_may_be_client_and_server(lab, start):
+    services = [word.replace("server=sv0", "server=cl0") for word in SERVICES]
+    probe = start("serve", *services, "server=sv0", "client=sv0", "workers=2", "mode=pass")
+    assert connect(lab, SERVER4, count=8, size=10)[0][1:] == ["10", "0"]
+    ports = {}
+    for packet in probe.packets:
+        port = packet["sport"] if packet["dst"] == SERVER4 else packet["dport"]
+        ports.setdefault(port, set()).add(packet["queue"] // 2)
+    assert len(ports) == 8 and all(len(workers) == 1 for workers in ports.values())
+
+
+def test_marked_packets_are_not_tracked(lab, start):
+    lab.execute(lab.middle, "nft", """table ip watch { chain forward {
+        type filter hook forward priority 0; ct state untracked counter
+        ct state new,established counter } }""")
+    try:
+        start("serve", *SERVICES, "workers=2", "mode=pass")
+        connect(lab, SERVER4, count=3)
+        rules = lab.execute(lab.middle, "nft", "list", "table", "ip", "watch").stdout
+        untracked, tracked = [line for line in rules.splitlines() if "counter" in line]
+        assert "packets 0" not in untracked
+        assert "packets 0" in tracked
+    finally:
+        lab.execute(lab.middle, "nft", "delete", "table", "ip", "watch")
+
+
+def test_tables_die_with_the_process(lab, start):
+    probe = start("serve", *SERVICES, "workers=2")
+    assert "synward" in lab.execute(lab.middle, "nft", "list", "tables").stdout
+    refused = lab.execute(lab.middle, "nft", "delete", "table", "ip", "synward", check=False)
+    assert "Operation not permitted" in refused.stderr
+    lab.execute(lab.middle, "nft", "flush", "ruleset")
+    assert probe.ask()["present"] == 1
+    probe.process.kill()
+    probe.process.wait()
+    time.sleep(0.1)
+    assert lab.execute(lab.middle, "nft", "list", "tables").stdout == ""
+
+
+def test_removal_leaves_no_table(lab, start):
+    probe = start("serve", *SERVICES, "workers=2")
+    assert probe.ask("remove")["present"] == 1  # nothing is missing
+    assert lab.execute(lab.middle, "nft", "list", "tables").stdout == ""
+
+
+def test_replacing_the_plan_is_atomic_and_keeps_counting(lab, start):
+    probe = start("serve", *SERVICES, "workers=2", "mode=reply")
+    flood = ("flood", f"src={CLIENT4}", f"dst={SERVER4}:443", "count=128")
+    lab.execute(lab.client, probe_program(), *flood)
+    time.sleep(0.3)
+    assert probe.ask()["synacks"] == 128
+    assert probe.ask(f"replace {SERVER4}:80")["synacks"] == 128
+    tables = lab.execute(lab.middle, "nft", "list", "ruleset").stdout
+    assert f"{SERVER4} . 80" in tables and "ip6" not in tables
+    assert probe.ask(f"replace {SERVER4}:443")["present"] == 1
+    lab.execute(lab.client, probe_program(), *flood)
+    time.sleep(0.3)
+    assert probe.ask()["synacks"] == 256
+
+
+def test_a_second_instance_is_refused_and_names_the_first(lab, start):
+    first = start("serve", *SERVICES, "workers=2")
+    second = start("serve", *SERVICES, "workers=2")
+    assert f"process {first.first['ready']} (queue_probe)" in second.first["error"]
+    assert "queue 24100" in second.first["error"] and "queue_start" in second.first["error"]
+
+
+def test_a_foreign_table_of_our_name_is_reported_and_nothing_stays(lab, start):
+    lab.execute(lab.middle, "nft", "add table ip6 synward")
+    try:
+        probe = start("serve", *SERVICES, "workers=2")
+        assert "nft delete table ip6 synward" in probe.first["error"]
+        probe.process.wait()
+        assert lab.execute(lab.middle, "nft", "list", "tables").stdout == "table ip6 synward\n"
+    finally:
+        lab.execute(lab.middle, "nft", "delete table ip6 synward")
+
+
+def test_an_owned_table_of_another_process_is_reported(lab, start):
+    holder = start("serve", *SERVICES, "workers=1")
+    # Other queues, the same tables.
+    other = start("serve", *SERVICES, "workers=1", "start=30000")
+    assert "another process owns the nftables table `synward`" in other.first["error"]
+    assert holder.ask()["present"] == 1
+
+
+def test_missing_privilege_is_named(lab, start):
+    drop = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+    probe = start("serve", *SERVICES, wrapper=drop)
+    assert "CAP_NET_ADMIN is missing" in probe.first["error"]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_injector_sends_with_a_foreign_source_and_goes_on_after_an_error(lab, tmp_path, family):
+    listener = lab.python(lab.client, """
+from scapy.all import *
+conf.verb = 0
+sniffer = AsyncSniffer(iface='eth0', filter='tcp dst port 7777 or tcp[2:2]==7777 or ip6[42:2]==7777', started_callback=lambda: print('ready', flush=True))
+sniffer.start(); sys.stdin.readline(); time.sleep(0.3)
+for p in sniffer.stop(): print(p[TCP].sport, p.getlayer(1).src, p[TCP].chksum, flush=True)
+""")
+    assert listener.stdout.readline() == "ready\n"
+    source = "2001:db8:f::77" if family == 6 else "198.18.7.7"
+    client, nowhere = (CLIENT6, "ff0e::1:2:3:4") if family == 6 else (CLIENT4, "0.0.0.0")
+    layer = "IPv6" if family == 6 else "IP"
+    code = f"""
+from scapy.all import *
+def line(dst, sport, size=0): return bytes({layer}(src='{source}', dst=dst)/TCP(sport=sport, dport=7777, flags='SA')/(b'x'*size)).hex()
+print(line('{client}', 1)); print(line('{client}', 2, 3000)); print(line('{client}', 3)); print('00'*40); print(line('{client}', 4))
+"""
+    packets = tmp_path / "packets"
+    packets.write_text(lab.execute(lab.middle, "/usr/bin/python3", "-c", code).stdout)
+    done = lab.execute(lab.middle, probe_program(), "inject", str(packets))
+    listener.stdin.write("\n")
+    listener.stdin.flush()
+    seen = [line.split()[:2] for line in listener.stdout]
+    assert seen == [["1", source], ["3", source], ["4", source]]
+    assert '"refused": 2' in done.stdout  # too big for the route, not an IP packet
+
+
+def test_packets_wait_in_the_kernel_while_nobody_reads_and_are_dropped_when_full(lab, start):
+    """A stopped probe: max_length (16384) is reached, then queue_dropped counts."""
+    probe = start("serve", *SERVICES, "workers=1", "mode=drop", "quiet=1")
+    os.kill(probe.first["ready"], 19)
+    lab.execute(lab.client, probe_program(), "flood", f"src={CLIENT4}", f"dst={SERVER4}:443",
+                "count=17024")
+    os.kill(probe.first["ready"], 18)
+    time.sleep(1)
+    status = probe.ask()
+    assert status["seen"][0] == 16384
+    assert status["dropped"] == 17024 - 16384

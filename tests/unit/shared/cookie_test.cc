@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/shared/cookie.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <random>
+
+// tests/unit/shared/shared_headers.c: the same headers, read as C.
+extern "C" {
+__u32 synward_c_cookie(const synward_cookie_key* key, const synward_tuple* tuple,
+                       const __u32* numbers, const synward_client_offer* offer);
+__u32 synward_c_tsval(__u32 clock, const synward_client_offer* offer);
+__u32 synward_c_redeem(__u32 cookie, __u32 tsecr);
+}
+
+namespace {
+
+constexpr std::array<unsigned, 8> mss_table{64, 536, 1220, 1360, 1400, 1440, 1460, 8960};
+constexpr std::array<unsigned, 7> scale_table{0, 3, 5, 6, 7, 8, 10};
+
+synward_client_offer offer_of(unsigned mss, unsigned scale, unsigned flags = 0) {
+  return {static_cast<__u16>(mss), static_cast<__u8>(scale), static_cast<__u8>(flags)};
+}
+
+template <class Table>
+unsigned round_down(const Table& table, unsigned value) {
+  unsigned result = table[0];
+  for (const unsigned entry : table) {
+    if (entry <= value) result = entry;
+  }
+  return result;
+}
+
+// The layout is a contract between versions: a restart must redeem what its predecessor made. If
+// this fails, every connection being opened during the upgrade breaks.
+TEST(Cookie, LayoutHasNotChanged) {
+  const synward_cookie_key key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+  const synward_tuple tuple{{0x1111111111111111, 0x2222222222222222},
+                            {0x3333333333333333, 0x4444444444444444},
+                            40000,
+                            443,
+                            0};
+  const synward_client_offer offer = offer_of(1460, 7, SYNWARD_OFFER_SACK);
+  const __u32 cookie = synward_cookie_make(synward_cookie_begin(&key, &tuple, 27000000), 0xdeadbeef,
+                                           0xabcdef, synward_cookie_encode(&offer, 27000000));
+  EXPECT_EQ(synward_cookie_data(cookie), 6 << 5 | 5 << 2 | 1 << 1 | 0);
+  EXPECT_EQ(cookie, 0U);
+  EXPECT_EQ(synward_cookie_tsval(1000000, &offer), 0U);
+}
+
+TEST(Cookie, DataBitsComeBackFromEveryMac) {
+  const synward_tuple tuple{};
+  for (unsigned data = 0; data < 256; ++data) {
+    for (__u32 isn = 0; isn < 64; ++isn) {
+      const synward_cookie_key key{isn, data};
+      const __u32 cookie = synward_cookie_make(synward_cookie_begin(&key, &tuple, 0), isn, 0,
+                                               static_cast<__u8>(data));
+      ASSERT_EQ(synward_cookie_data(cookie), data);
+      ASSERT_EQ(synward_cookie_parity(cookie), data & 1);
+    }
+  }
+}
+
+TEST(Cookie, EveryMssRoundsDownExceptBelowTheLeast) {
+  for (unsigned mss = 0; mss <= 0xffff; ++mss) {
+    const synward_client_offer offer = offer_of(mss, 0);
+    const unsigned remembered = synward_cookie_decode(synward_cookie_encode(&offer, 0)).mss;
+    ASSERT_EQ(remembered, round_down(mss_table, mss)) << mss;
+    if (mss >= 64) {
+      ASSERT_LE(remembered, mss);
+    }
+  }
+}
+
+TEST(Cookie, EveryWindowScaleRoundsDownAndAbsentIsNotZero) {
+  for (unsigned scale = 0; scale <= 14; ++scale) {
+    const synward_client_offer offer = offer_of(1460, scale);
+    EXPECT_EQ(synward_cookie_decode(synward_cookie_encode(&offer, 0)).window_scale,
+              round_down(scale_table, scale));
+  }
+  const synward_client_offer absent = offer_of(1460, SYNWARD_WINDOW_SCALE_ABSENT);
+  EXPECT_EQ(synward_cookie_decode(synward_cookie_encode(&absent, 0)).window_scale,
+            SYNWARD_WINDOW_SCALE_ABSENT);
+}
+
+TEST(Cookie, TableValuesComeBackExactly) {
+  for (unsigned data = 0; data < 256; ++data) {
+    const synward_client_offer offer = synward_cookie_decode(static_cast<__u8>(data));
+    EXPECT_EQ(synward_cookie_encode(&offer, data & 1), data);
+  }
+}
+
+TEST(CookieTsval, LiesWithinTheLast64MillisecondsForEveryOption) {
+  for (const __u32 start : {0U, 12345678U, 0xffffff00U}) {  // the last runs over the wrap
+    for (unsigned bits = 0; bits < 64; ++bits) {
+      const synward_client_offer offer = offer_of(
+          0, bits >> 2,
+          ((bits & 2) != 0 ? SYNWARD_OFFER_SACK : 0U) | ((bits & 1) != 0 ? SYNWARD_OFFER_ECN : 0U));
+      __u32 last = synward_cookie_tsval(start, &offer);
+      for (__u32 passed = 0; passed < 512; ++passed) {
+        const __u32 clock = start + passed;
+        const __u32 tsval = synward_cookie_tsval(clock, &offer);
+        ASSERT_LT(clock - tsval, 64U);
+        ASSERT_EQ(tsval & 63, bits);
+        ASSERT_LT(tsval - last, 0x80000000U) << "ran backwards";
+        last = tsval;
+      }
+    }
+  }
+}
+
+// C9, as far as it can be had without state: other options may be up to 63 ms back, never more.
+TEST(CookieTsval, RunsBackByLessThan64WithOtherOptions) {
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same run every time
+  __u32 last = 0;
+  for (__u32 clock = 100; clock < 100000; clock += random() % 8) {
+    const synward_client_offer offer = offer_of(0, random() % 16, random() % 8);
+    const __u32 tsval = synward_cookie_tsval(clock, &offer);
+    ASSERT_GT(tsval + 64, last);
+    last = tsval;
+  }
+}
+
+TEST(CookieRefine, IsExactWhereTsecrAgrees) {
+  for (unsigned scale = 0; scale <= 15; ++scale) {
+    for (unsigned flags = 0; flags < 8; ++flags) {
+      const synward_client_offer offer = offer_of(1460, scale, flags & ~SYNWARD_OFFER_TIMESTAMPS);
+      const synward_client_offer refined =
+          synward_cookie_refine(synward_cookie_decode(synward_cookie_encode(&offer, 0)),
+                                synward_cookie_tsval(777777, &offer));
+      EXPECT_EQ(refined.window_scale, scale);
+      EXPECT_EQ(refined.flags, offer.flags);
+    }
+  }
+}
+
+// C7: whatever TSecr says, what the MAC covers stands.
+TEST(CookieRefine, NeverContradictsTheCookie) {
+  for (unsigned data = 0; data < 256; ++data) {
+    const synward_client_offer decoded = synward_cookie_decode(static_cast<__u8>(data));
+    for (__u32 tsecr = 0; tsecr < 64; ++tsecr) {
+      const synward_client_offer refined = synward_cookie_refine(decoded, tsecr);
+      EXPECT_EQ(synward_cookie_encode(&refined, data & 1), data);
+    }
+  }
+}
+
+TEST(SharedHeaders, AreTheSameInCAndInCpp) {
+  std::mt19937_64 random(2);  // NOLINT(cert-msc51-cpp): the same run every time
+  const auto number = [&] { return static_cast<__u32>(random()); };
+  for (int i = 0; i < 10000; ++i) {
+    const synward_cookie_key key{random(), random()};
+    const synward_tuple tuple{{random(), random()},
+                              {random(), random()},
+                              static_cast<__u16>(random()),
+                              static_cast<__u16>(random()),
+                              0};
+    const std::array<__u32, 3> numbers{number(), number(), number()};
+    const synward_client_offer offer = offer_of(number() % 10000, number() % 16, number() % 8);
+    const __u32 cookie =
+        synward_cookie_make(synward_cookie_begin(&key, &tuple, numbers[1]), numbers[0], numbers[2],
+                            synward_cookie_encode(&offer, numbers[1]));
+    ASSERT_EQ(synward_c_cookie(&key, &tuple, numbers.data(), &offer), cookie);
+    ASSERT_EQ(synward_c_tsval(numbers[0], &offer), synward_cookie_tsval(numbers[0], &offer));
+    const synward_client_offer back =
+        synward_cookie_refine(synward_cookie_decode(synward_cookie_data(cookie)), numbers[2]);
+    ASSERT_EQ(synward_c_redeem(cookie, numbers[2]),
+              static_cast<__u32>(back.mss << 16 | back.window_scale << 8 | back.flags));
+  }
+}
+
+}  // namespace
