@@ -195,7 +195,7 @@ def test_one_interface_may_be_client_and_server(lab, start):
 def test_marked_packets_are_not_tracked(lab, start):
     lab.execute(lab.middle, "nft", """table ip watch { chain forward {
         type filter hook forward priority 0; ct state untracked counter
-        ct state new,established counter } }""")
+        ct state new,established counter; }; }""")
     try:
         start("serve", *SERVICES, "workers=2", "mode=pass")
         connect(lab, SERVER4, count=3)

@@ -74,9 +74,9 @@ TEST(Keyring, DerivesAKeyAgainAfterAnotherEpochTookItsPlace) {
 // With LayoutHasNotChanged, what a successor or another version must be able to derive.
 TEST(Keyring, DerivationHasNotChanged) {
   Keyring keys(master, offset);
-  EXPECT_EQ(keys.key(1000).k0, 0U);
-  EXPECT_EQ(keys.key(1000).k1, 0U);
-  EXPECT_EQ(keys.timestamp_clock(Instant(1000ms), ipv4(1), ipv4(2)), 0U);
+  EXPECT_EQ(keys.key(1000).k0, 10435963058470474765U);
+  EXPECT_EQ(keys.key(1000).k1, 894316036612369543U);
+  EXPECT_EQ(keys.timestamp_clock(Instant(1000ms), ipv4(1), ipv4(2)), 2526371387U);
 }
 
 TEST(KeyringCandidates, AreTheCurrentOrThePreviousEpochByParity) {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/io/checks.h"
+
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/io/interfaces.h"
+
+namespace synward::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory that stands for /proc/sys, with the kernel's defaults for eth0 and eth1.
+class Checks : public testing::Test {
+ protected:
+  Checks() {
+    std::string pattern = (fs::temp_directory_path() / "synward-checks-XXXXXX").string();
+    plan.sysctl = mkdtemp(pattern.data());
+    for (const char* interface : {"all", "eth0", "eth1", "eth0.100"}) {
+      set_ipv4(interface, "rp_filter", 0);
+      set_ipv4(interface, "send_redirects", 0);
+      set_ipv4(interface, "accept_local", 0);
+      set_ipv4(interface, "forwarding", 1);
+    }
+    set("net/ipv6/conf/all/forwarding", 1);
+    plan.client_interfaces = {"eth0"};
+    plan.server_interfaces = {"eth1"};
+    listen("203.0.113.10");
+  }
+  ~Checks() override { fs::remove_all(plan.sysctl); }
+
+  void set(const std::string& path, int value) {
+    const fs::path file = fs::path(plan.sysctl) / path;
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << value << '\n';
+  }
+  void set_ipv4(const std::string& interface, const std::string& key, int value) {
+    set("net/ipv4/conf/" + interface + "/" + key, value);
+  }
+  void listen(const char* address) { plan.listens.push_back(*wire::parse_address(address)); }
+  bool obstacle(const std::string& part) {
+    const Findings findings = in_place_obstacles(plan);
+    return findings.size() == 1 && !findings[0].fatal &&
+           findings[0].sentence.find(part) != std::string::npos;
+  }
+
+  NetworkPlan plan;
+};
+
+TEST_F(Checks, nothing_is_in_the_way_of_a_reply_in_place) {
+  EXPECT_EQ(in_place_obstacles(plan), Findings{});
+  EXPECT_EQ(check_forwarding(plan), Findings{});
+}
+
+TEST_F(Checks, strict_reverse_path_filter_is_the_maximum_of_all_and_interface) {
+  set_ipv4("eth0", "rp_filter", 1);
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.eth0.rp_filter=0`"));
+  set_ipv4("all", "rp_filter", 1);
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0`"));
+  set_ipv4("all", "rp_filter", 2);
+  EXPECT_TRUE(in_place_obstacles(plan).empty());
+}
+
+TEST_F(Checks, either_switch_turns_redirects_on) {
+  set_ipv4("eth0", "send_redirects", 1);
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.eth0.send_redirects=0`"));
+  set_ipv4("eth0", "send_redirects", 0);
+  set_ipv4("all", "send_redirects", 1);
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.all.send_redirects=0`"));
+}
+
+TEST_F(Checks, own_address_as_service_needs_accept_local) {
+  plan.own = {*wire::parse_address("203.0.113.10")};
+  EXPECT_TRUE(obstacle("203.0.113.10 is an address of this machine"));
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.eth0.accept_local=1`"));
+  set_ipv4("all", "accept_local", 1);
+  EXPECT_TRUE(in_place_obstacles(plan).empty());
+}
+
+TEST_F(Checks, server_side_counts_only_if_backends_differ) {
+  set_ipv4("eth1", "rp_filter", 1);
+  EXPECT_TRUE(in_place_obstacles(plan).empty());
+  plan.translates = true;
+  EXPECT_TRUE(obstacle("net.ipv4.conf.eth1.rp_filter=0"));
+}
+
+TEST_F(Checks, sysctl_names_of_vlan_interfaces_have_slashes) {
+  plan.client_interfaces = {"eth0.100"};
+  set_ipv4("eth0.100", "rp_filter", 1);
+  EXPECT_TRUE(obstacle("net.ipv4.conf.eth0/100.rp_filter=0"));
+}
+
+TEST_F(Checks, ipv6_alone_has_no_obstacles) {
+  set_ipv4("eth0", "rp_filter", 1);
+  plan.listens.clear();
+  listen("2001:db8:1::10");
+  EXPECT_TRUE(in_place_obstacles(plan).empty());
+}
+
+TEST_F(Checks, forwarding_is_checked_for_families_in_use) {
+  set_ipv4("eth1", "forwarding", 0);
+  set("net/ipv6/conf/all/forwarding", 0);
+  ASSERT_EQ(check_forwarding(plan).size(), 1U);
+  EXPECT_NE(check_forwarding(plan)[0].sentence.find("net.ipv4.ip_forward=1"), std::string::npos);
+  EXPECT_FALSE(check_forwarding(plan)[0].fatal);
+  listen("2001:db8:1::10");
+  ASSERT_EQ(check_forwarding(plan).size(), 2U);
+  EXPECT_NE(check_forwarding(plan)[1].sentence.find("net.ipv6.conf.all.forwarding=1"),
+            std::string::npos);
+}
+
+TEST(CheckCapabilities, names_what_is_missing) {
+  EXPECT_TRUE(check_capabilities(true, [](unsigned) { return true; }).empty());
+  const auto missing = check_capabilities(false, [](unsigned) { return false; });
+  ASSERT_EQ(missing.size(), 2U);
+  EXPECT_TRUE(missing[0].fatal);
+  EXPECT_EQ(missing[1].sentence,
+            "CAP_NET_RAW is missing (raw sockets); add it to AmbientCapabilities= or run under the "
+            "shipped unit");
+  const auto nice = check_capabilities(true, [](unsigned cap) { return cap != CAP_SYS_NICE; });
+  ASSERT_EQ(nice.size(), 1U);
+}
+
+TEST(CheckInterfaces, suggests_a_near_name) {
+  const auto findings = check_interfaces({"eth0", "ehh1", "wan"}, {"lo", "eth0", "eth1"});
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_TRUE(findings[0].fatal);
+  EXPECT_EQ(findings[0].sentence,
+            "interface `ehh1` does not exist; did you mean `eth1`? (there are: lo, eth0, eth1)");
+  EXPECT_EQ(findings[1].sentence, "interface `wan` does not exist (there are: lo, eth0, eth1)");
+}
+
+TEST(Interfaces, loopback_is_known) {
+  const auto names = interface_names();
+  EXPECT_NE(std::ranges::find(names, "lo"), names.end());
+  EXPECT_TRUE(interface_index("lo"));
+  EXPECT_GE(interface_mtu("lo").value_or(0), 1280U);
+  EXPECT_FALSE(interface_index("nonexistent"));
+  EXPECT_FALSE(interface_mtu("nonexistent"));
+  EXPECT_FALSE(interface_mtu("a-name-longer-than-fifteen"));
+}
+
+}  // namespace
+}  // namespace synward::io
