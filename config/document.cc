@@ -34,7 +34,7 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(Problems& problems) : problems_(problems) {}
 
-  Node take_root() {
+  Element take_root() {
     report_unused_anchors();
     return std::move(root_);
   }
@@ -48,45 +48,45 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     remember(mark, anchor);
-    put({.place = to_place(mark)});
+    put(make_element(ElementKind::none, to_place(mark)));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     problems_.add(to_place(mark), "aliases and merge keys are not supported; write the value out");
     anchors_.erase(anchor);
-    put({.kind = NodeKind::refused, .place = to_place(mark)});
+    put(make_element(ElementKind::refused, to_place(mark)));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
     remember(mark, anchor);
-    Node node{.kind = NodeKind::scalar, .place = to_place(mark), .text = value};
+    Element element = make_element(ElementKind::scalar, to_place(mark), value);
     if (has_control_character(value)) {
-      problems_.add(node.place, fmt::format("{} contains a control character", quoted(value)));
-      node.kind = NodeKind::refused;
+      problems_.add(element.place, fmt::format("{} contains a control character", quoted(value)));
+      element.kind = ElementKind::refused;
     }
-    put(std::move(node));
+    put(std::move(element));
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
     check_tag(mark, tag);
-    open(mark, anchor, NodeKind::list);
+    open(mark, anchor, ElementKind::list);
   }
   void OnSequenceEnd() override { close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
     check_tag(mark, tag);
-    open(mark, anchor, NodeKind::map);
+    open(mark, anchor, ElementKind::map);
   }
   void OnMapEnd() override { close(); }
 
  private:
   struct Open {
-    Node node;
-    std::optional<Node> key;  // of a map, between the key and its value
+    Element element;
+    std::optional<Element> key;  // of a map, between the key and its value
   };
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
@@ -105,36 +105,37 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
-  void open(const YAML::Mark& mark, YAML::anchor_t anchor, NodeKind kind) {
+  void open(const YAML::Mark& mark, YAML::anchor_t anchor, ElementKind kind) {
     if (open_.size() >= document_depth_max) throw YAML::ParserException(mark, "nested too deeply");
     remember(mark, anchor);
-    open_.push_back({Node{.kind = kind, .place = to_place(mark)}, std::nullopt});
+    open_.push_back({make_element(kind, to_place(mark)), std::nullopt});
   }
 
   void close() {
-    Node node = std::move(open_.back().node);
+    Element element = std::move(open_.back().element);
     open_.pop_back();
-    put(std::move(node));
+    put(std::move(element));
   }
 
-  void put(Node node) {
+  void put(Element element) {
     if (open_.empty()) {
-      root_ = std::move(node);
+      root_ = std::move(element);
       return;
     }
     auto& [parent, key] = open_.back();
-    if (parent.kind == NodeKind::list) {
-      parent.items.push_back(std::move(node));
+    if (parent.kind == ElementKind::list) {
+      parent.items.push_back(std::move(element));
     } else if (!key) {
-      key = std::move(node);
+      key = std::move(element);
     } else {
-      parent.entries.push_back({std::move(*key), std::move(node)});
+      parent.keys.push_back(std::move(*key));
+      parent.items.push_back(std::move(element));
       key.reset();
     }
   }
 
   Problems& problems_;
-  Node root_;
+  Element root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Place> anchors_;
   int documents_ = 0;
@@ -159,10 +160,18 @@ std::string tab_hint(std::string_view yaml, Place place) {
 
 }  // namespace
 
-Node parse_document(std::string_view yaml, Problems& problems) {
+Element make_element(ElementKind kind, Place place, std::string text) {
+  Element element;
+  element.kind = kind;
+  element.place = place;
+  element.text = std::move(text);
+  return element;
+}
+
+Element parse_document(std::string_view yaml, Problems& problems) {
   if (const auto bad = find_bad_byte(yaml)) {
     problems.add(bad->place, bad->what);
-    return {.kind = NodeKind::refused};
+    return make_element(ElementKind::refused);
   }
   std::istringstream input{std::string(yaml)};
   TreeBuilder builder(problems);
@@ -173,12 +182,13 @@ Node parse_document(std::string_view yaml, Problems& problems) {
   } catch (const SecondDocument& second) {
     problems.add(second.place, "a second document, or a line not indented like the first");
     // Without its marker the first document has only been torn in two, and would lack keys.
-    if (!line_of(yaml, second.place.line).starts_with("---")) return {.kind = NodeKind::refused};
+    if (!line_of(yaml, second.place.line).starts_with("---"))
+      return make_element(ElementKind::refused);
     return builder.take_root();
   } catch (const YAML::Exception& error) {
     const Place place = to_place(error.mark);
     problems.add(place, fmt::format("YAML: {}{}", error.msg, tab_hint(yaml, place)));
-    return {.kind = NodeKind::refused};
+    return make_element(ElementKind::refused);
   }
   return builder.take_root();
 }

@@ -13,22 +13,17 @@
 namespace synward::config {
 
 // `refused` stands for a value already reported (an alias): nobody complains about it twice.
-enum class NodeKind { none, scalar, list, map, refused };
+enum class ElementKind { none, scalar, list, map, refused };
 
-struct Entry;
-
-struct Node {
-  NodeKind kind = NodeKind::none;
-  Place place{};
-  std::string text{};            // of a scalar
-  std::vector<Node> items{};     // of a list
-  std::vector<Entry> entries{};  // of a map, duplicates included
+struct Element {
+  ElementKind kind = ElementKind::none;
+  Place place;
+  std::string text;            // of a scalar
+  std::vector<Element> items;  // of a list; of a map its values
+  std::vector<Element> keys;   // of a map, one for each item, duplicates included
 };
 
-struct Entry {
-  Node key;
-  Node value;
-};
+Element make_element(ElementKind kind, Place place = {}, std::string text = {});
 
 // The parser's work grows with the input in ways of its own; no honest file comes near.
 inline constexpr std::size_t document_bytes_max = 1024 * 1024;
@@ -36,6 +31,6 @@ inline constexpr std::size_t document_depth_max = 32;
 
 // The first document of the text. Anything wrong with the YAML itself goes to `problems`; after a
 // syntax error the result is of kind `refused`, since half a tree would be full of phantoms.
-Node parse_document(std::string_view yaml, Problems& problems);
+Element parse_document(std::string_view yaml, Problems& problems);
 
 }  // namespace synward::config

@@ -42,7 +42,7 @@ Loaded load_unguarded(std::string_view yaml) {
   }
   Loaded loaded;
   Problems problems;
-  const Node root = parse_document(yaml, problems);
+  const Element root = parse_document(yaml, problems);
   read_settings(root, loaded.settings, problems);
   loaded.problems = std::move(problems).sorted();
   return loaded;

@@ -20,7 +20,7 @@ void read_interface_list(Section& section, std::string_view key, std::vector<std
   section.require(key);
   const auto* items = section.list(key, range::interfaces_max);
   if (items == nullptr) return;
-  for (const Node& item : *items) {
+  for (const Element& item : *items) {
     auto name = section.parse_scalar(item, key, parse_interface_name);
     if (!name) continue;
     if (std::ranges::find(target, *name) != target.end()) {
@@ -111,11 +111,11 @@ void read_control(Section& root, Settings& settings) {
 
 }  // namespace
 
-void read_settings(const Node& root_node, Settings& settings, Problems& problems) {
-  if (root_node.kind == NodeKind::refused) return;
+void read_settings(const Element& root_element, Settings& settings, Problems& problems) {
+  if (root_element.kind == ElementKind::refused) return;
   // An empty file lacks what is required, like any other file that says nothing.
-  static const Node empty{.kind = NodeKind::map};
-  Section root(root_node.kind == NodeKind::none ? empty : root_node, "", problems);
+  static const Element empty = make_element(ElementKind::map);
+  Section root(root_element.kind == ElementKind::none ? empty : root_element, "", problems);
   read_interfaces(root, settings.interfaces);
   read_services(root, settings.services);
   read_half_open(root, settings.half_open);

@@ -7,6 +7,6 @@
 namespace synward::config {
 
 // Fills the settings from the root of a document, and reports all that does not fit the schema.
-void read_settings(const Node& root, Settings& settings, Problems& problems);
+void read_settings(const Element& root, Settings& settings, Problems& problems);
 
 }  // namespace synward::config

@@ -11,16 +11,16 @@
 namespace synward::config {
 namespace {
 
-std::string_view describe(NodeKind kind) {
+std::string_view describe(ElementKind kind) {
   switch (kind) {
-    case NodeKind::scalar:
+    case ElementKind::scalar:
       return "a single value";
-    case NodeKind::list:
+    case ElementKind::list:
       return "a list";
-    case NodeKind::map:
+    case ElementKind::map:
       return "a map of keys";
-    case NodeKind::none:
-    case NodeKind::refused:
+    case ElementKind::none:
+    case ElementKind::refused:
       break;
   }
   return "nothing";
@@ -28,22 +28,23 @@ std::string_view describe(NodeKind kind) {
 
 }  // namespace
 
-Section::Section(const Node& node, std::string_view name, Problems& problems)
-    : name_(name), place_(node.place), problems_(problems) {
-  is_map_ = expect(node, NodeKind::map, name);
-  if (is_map_) note_entries(node.entries);
+Section::Section(const Element& element, std::string_view name, Problems& problems)
+    : name_(name), place_(element.place), problems_(problems) {
+  is_map_ = expect(element, ElementKind::map, name);
+  if (is_map_) note_entries(element);
 }
 
-void Section::note_entries(const std::vector<Entry>& entries) {
+void Section::note_entries(const Element& map) {
   std::map<std::string_view, Place> first;
-  for (const auto& [key, value] : entries) {
-    if (key.kind != NodeKind::scalar) {
-      if (key.kind != NodeKind::refused) problems_.add(key.place, "a key must be a plain word");
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    const Element& key = map.keys[i];
+    if (key.kind != ElementKind::scalar) {
+      if (key.kind != ElementKind::refused) problems_.add(key.place, "a key must be a plain word");
       continue;
     }
     const auto [earlier, inserted] = first.try_emplace(key.text, key.place);
     if (inserted) {
-      present_.push_back({&key, &value});
+      present_.push_back({&key, &map.items[i]});
     } else {
       problems_.add(key.place, fmt::format("duplicate key {}; it is already on line {}",
                                            quoted(key.text), earlier->second.line));
@@ -51,46 +52,46 @@ void Section::note_entries(const std::vector<Entry>& entries) {
   }
 }
 
-const Node* Section::find(std::string_view key) {
+const Element* Section::find(std::string_view key) {
   asked_.push_back(key);
   const auto found = std::ranges::find(
       present_, key, [](const Known& known) { return std::string_view(known.key->text); });
   if (found == present_.end()) return nullptr;
   found->asked = true;
-  if (found->value->kind != NodeKind::none) return found->value;
+  if (found->value->kind != ElementKind::none) return found->value;
   // The parser's place of nothing is wherever the next thing happens to be.
   report(found->key->place, key, "has no value");
   return nullptr;
 }
 
-bool Section::expect(const Node& node, NodeKind kind, std::string_view key) {
-  if (node.kind == kind) return true;
-  if (node.kind == NodeKind::refused) return false;
-  report(node.place, key,
-         fmt::format("expected {}, found {}", describe(kind), describe(node.kind)));
+bool Section::expect(const Element& element, ElementKind kind, std::string_view key) {
+  if (element.kind == kind) return true;
+  if (element.kind == ElementKind::refused) return false;
+  report(element.place, key,
+         fmt::format("expected {}, found {}", describe(kind), describe(element.kind)));
   return false;
 }
 
-const std::vector<Node>* Section::list(std::string_view key, std::size_t items_max) {
-  const Node* node = find(key);
-  if (node == nullptr || !expect(*node, NodeKind::list, key)) return nullptr;
-  if (node->items.empty()) {
-    report(node->place, key, "the list is empty");
+const std::vector<Element>* Section::list(std::string_view key, std::size_t items_max) {
+  const Element* element = find(key);
+  if (element == nullptr || !expect(*element, ElementKind::list, key)) return nullptr;
+  if (element->items.empty()) {
+    report(element->place, key, "the list is empty");
     return nullptr;
   }
-  if (node->items.size() > items_max) {
-    report(
-        node->place, key,
-        fmt::format("{} items are too many; the range is 1 to {}", node->items.size(), items_max));
+  if (element->items.size() > items_max) {
+    report(element->place, key,
+           fmt::format("{} items are too many; the range is 1 to {}", element->items.size(),
+                       items_max));
     return nullptr;
   }
-  return &node->items;
+  return &element->items;
 }
 
 std::optional<Section> Section::section(std::string_view key) {
-  const Node* node = find(key);
-  if (node == nullptr || !expect(*node, NodeKind::map, key)) return std::nullopt;
-  return Section(*node, key, problems_);
+  const Element* element = find(key);
+  if (element == nullptr || !expect(*element, ElementKind::map, key)) return std::nullopt;
+  return Section(*element, key, problems_);
 }
 
 void Section::require(std::string_view key) {
@@ -101,7 +102,7 @@ void Section::report(Place place, std::string_view key, std::string_view what) {
   problems_.add(place, key.empty() ? std::string(what) : fmt::format("{}: {}", key, what));
 }
 
-void Section::report_unknown(const Node& key, std::vector<std::string_view>& intended) {
+void Section::report_unknown(const Element& key, std::vector<std::string_view>& intended) {
   if (key.text == "<<") {
     problems_.add(key.place, "merge keys are not supported; write the keys out");
     return;
@@ -117,7 +118,7 @@ void Section::finish() {
   if (!is_map_) return;
   std::vector<std::string_view> intended;
   for (const auto& [key, value, asked] : present_) {
-    const bool merged_alias = key->text == "<<" && value->kind == NodeKind::refused;
+    const bool merged_alias = key->text == "<<" && value->kind == ElementKind::refused;
     if (!asked && !merged_alias) report_unknown(*key, intended);
   }
   for (const std::string_view key : required_) {

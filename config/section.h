@@ -24,17 +24,17 @@ struct Origin {
 
 class Section {
  public:
-  // A node that is not a map is reported here, and reads as if every key were absent.
-  Section(const Node& node, std::string_view name, Problems& problems);
+  // A element that is not a map is reported here, and reads as if every key were absent.
+  Section(const Element& element, std::string_view name, Problems& problems);
 
   // An optional key. `parse` turns text into Parsed<Value>; a bad value leaves the target alone.
   template <typename Parse, typename Target>
   Origin read(std::string_view key, const Parse& parse, Target& target) {
-    const Node* node = find(key);
-    if (node == nullptr) return {};
-    auto value = parse_scalar(*node, key, parse);
+    const Element* element = find(key);
+    if (element == nullptr) return {};
+    auto value = parse_scalar(*element, key, parse);
     if (value) target = static_cast<Target>(*std::move(value));
-    return {node->place, value.has_value()};
+    return {element->place, value.has_value()};
   }
 
   template <typename Parse, typename Target>
@@ -45,17 +45,17 @@ class Section {
 
   // One scalar under a key, or an item of its list.
   template <typename Parse>
-  auto parse_scalar(const Node& node, std::string_view key, const Parse& parse)
+  auto parse_scalar(const Element& element, std::string_view key, const Parse& parse)
       -> std::optional<typename decltype(parse(std::string_view()))::value_type> {
-    if (!expect(node, NodeKind::scalar, key)) return std::nullopt;
-    auto value = parse(node.text);
+    if (!expect(element, ElementKind::scalar, key)) return std::nullopt;
+    auto value = parse(element.text);
     if (value) return *std::move(value);
-    report(node.place, key, value.error());
+    report(element.place, key, value.error());
     return std::nullopt;
   }
 
   // The items of a list of at least one and at most `items_max`; nullptr where there is none.
-  const std::vector<Node>* list(std::string_view key, std::size_t items_max);
+  const std::vector<Element>* list(std::string_view key, std::size_t items_max);
   std::optional<Section> section(std::string_view key);
   // Says that a key must be there; finish() reports it if not.
   void require(std::string_view key);
@@ -68,14 +68,14 @@ class Section {
   void finish();
 
  private:
-  const Node* find(std::string_view key);
-  bool expect(const Node& node, NodeKind kind, std::string_view key);
-  void note_entries(const std::vector<Entry>& entries);
-  void report_unknown(const Node& key, std::vector<std::string_view>& intended);
+  const Element* find(std::string_view key);
+  bool expect(const Element& element, ElementKind kind, std::string_view key);
+  void note_entries(const Element& map);
+  void report_unknown(const Element& key, std::vector<std::string_view>& intended);
 
   struct Known {
-    const Node* key;
-    const Node* value;
+    const Element* key;
+    const Element* value;
     bool asked = false;
   };
 

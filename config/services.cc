@@ -29,7 +29,7 @@ Endpoints read_endpoints(Section& section, std::string_view key, std::size_t ite
   Endpoints result;
   const auto* items = section.list(key, items_max);
   if (items == nullptr) return result;
-  for (const Node& item : *items) {
+  for (const Element& item : *items) {
     const auto endpoint = section.parse_scalar(item, key, parse_unicast_endpoint);
     if (endpoint) result.good.push_back({*endpoint, item.place});
   }
@@ -84,7 +84,7 @@ void read_services(Section& root, std::vector<Service>& services) {
   const auto* items = root.list("services", range::services_max);
   if (items == nullptr) return;
   ServiceRegistry registry;
-  for (const Node& item : *items) {
+  for (const Element& item : *items) {
     Section section(item, "services", root.problems());
     services.push_back(read_service(section, registry));
   }

@@ -23,7 +23,8 @@ namespace {
 using Result = std::expected<void, std::string>;
 
 constexpr std::chrono::milliseconds turn{250};
-// A worker that has not come round its loop for so long is stuck (it turns twice a second at least).
+// A worker that has not come round its loop for so long is stuck (it turns twice a second at
+// least).
 constexpr int stuck_seconds = 3;
 
 flow::HashKey random_hash_key() {
@@ -36,6 +37,7 @@ flow::HashKey random_hash_key() {
 
 std::vector<unsigned> indices(const std::vector<std::string>& interfaces) {
   std::vector<unsigned> result;
+  result.reserve(interfaces.size());
   for (const std::string& name : interfaces) result.push_back(if_nametoindex(name.c_str()));
   return result;
 }
@@ -67,7 +69,8 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   // 2. The key, and the clock that epochs are counted by.
   const auto key = load_or_create_key(settings.cookies.key_file);
   if (!key) return std::unexpected(key.error());
-  daemon->clock_.emplace(settings.cookies.key_file, io::wall_offset());
+  daemon->clock_ =
+      std::make_unique<ClockAnchor>(settings.cookies.key_file, io::wall_offset());
   const HostFacts host{.server_mtu = smallest_mtu(settings.interfaces.server),
                        .own_addresses = io::host_addresses(),
                        .master_key = *key,
@@ -82,12 +85,12 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   daemon->choose_reply_path();
   auto ruleset = io::Ruleset::install(ruleset_plan(settings, daemon->workers_count_));
   if (!ruleset) return std::unexpected(ruleset.error());
-  daemon->ruleset_ = std::move(*ruleset);
-  service::log_info("protecting {} service(s) with {} worker(s), queues {}-{}, {}",
-                    settings.services.size(), daemon->workers_count_, settings.queue_start,
-                    settings.queue_start + 2 * daemon->workers_count_ - 1,
-                    daemon->ruleset_->uses_native_queue() ? "native queue rules"
-                                                          : "xt NFQUEUE rules");
+  daemon->ruleset_ = std::make_unique<io::Ruleset>(std::move(*ruleset));
+  service::log_info(
+      "protecting {} service(s) with {} worker(s), queues {}-{}, {}", settings.services.size(),
+      daemon->workers_count_, settings.queue_start,
+      settings.queue_start + 2 * daemon->workers_count_ - 1,
+      daemon->ruleset_->uses_native_queue() ? "native queue rules" : "xt NFQUEUE rules");
   return daemon;
 }
 
@@ -122,10 +125,9 @@ Result Daemon::open_worker(const HostFacts& host, unsigned index) {
                   .client_interfaces = indices(settings_.interfaces.client),
                   .server_interfaces = indices(settings_.interfaces.server)};
   Counters& counters = counters_.emplace_back(backend_counts(settings_));
-  workers_.emplace_back(std::move(plan), std::move(*syn_queue), std::move(*flow_queue),
-                        std::move(*injector),
-                        engine_settings(settings_, host, workers_count_, index), counters,
-                        directives_);
+  workers_.emplace_back(
+      std::move(plan), std::move(*syn_queue), std::move(*flow_queue), std::move(*injector),
+      engine_settings(settings_, host, workers_count_, index), counters, directives_);
   return {};
 }
 
@@ -197,13 +199,15 @@ void Daemon::stop() {
 
 void Daemon::every_second() {
   if (clock_->stepped(io::wall_offset())) {
-    service::log_warning("the wall clock was stepped; cookies of either time are accepted for 128 s");
+    service::log_warning(
+        "the wall clock was stepped; cookies of either time are accepted for 128 s");
     directives_.wall_offset = clock_->offset().count();
     directives_.clock_steps.fetch_add(1, std::memory_order_release);
   }
   for (unsigned i = 0; i < workers_count_; ++i) {
     const std::uint64_t progress = workers_[i].progress();
-    seconds_without_progress_[i] = progress == progress_seen_[i] ? seconds_without_progress_[i] + 1 : 0;
+    seconds_without_progress_[i] =
+        progress == progress_seen_[i] ? seconds_without_progress_[i] + 1 : 0;
     progress_seen_[i] = progress;
   }
   auto unhealthy = examine();

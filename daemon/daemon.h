@@ -48,19 +48,20 @@ class Daemon {
 
   const config::Settings settings_;
   const unsigned workers_count_;
-  std::optional<ClockAnchor> clock_;
+  std::unique_ptr<ClockAnchor> clock_;
   Directives directives_;
   std::deque<Counters> counters_;  // by worker
   std::deque<Worker> workers_;
-  std::optional<io::Ruleset> ruleset_;
+  std::unique_ptr<io::Ruleset> ruleset_;
+  // Before the exposer, whose threads ask for it until they are gone.
+  mutable std::mutex health_mutex_;
+  std::optional<std::string> unhealthy_;  // why; guarded by health_mutex_
   std::shared_ptr<metrics::Collector> collector_;
   std::unique_ptr<metrics::Exposer> exposer_;
 
-  mutable std::mutex health_mutex_;
-  std::optional<std::string> unhealthy_;  // why; guarded by health_mutex_
   std::vector<std::uint64_t> progress_seen_;
   std::vector<int> seconds_without_progress_;
-  std::uint64_t synacks_sent_before_ = 0;  // at the last turn
+  std::uint64_t synacks_sent_before_ = 0;                      // at the last turn
   std::uint64_t reply_path_sent_ = 0, reply_path_passed_ = 0;  // examined so far
 };
 

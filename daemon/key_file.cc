@@ -57,7 +57,7 @@ std::optional<MasterKey> parse_key(std::string_view text) {
 }
 
 std::expected<MasterKey, std::string> load(const std::string& path, int fd) {
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd, &status) != 0) return failure(path, system_error("examine it"));
   if (!S_ISREG(status.st_mode)) return failure(path, "not a regular file");
   if ((status.st_mode & 077) != 0) {
@@ -70,8 +70,9 @@ std::expected<MasterKey, std::string> load(const std::string& path, int fd) {
   if (length < 0) return failure(path, system_error("read it"));
   const auto key = parse_key({text.data(), static_cast<std::size_t>(length)});
   if (!key) {
-    return failure(path, "not a key: 32 hex digits and a newline are expected; remove the file "
-                         "and a new key is made");
+    return failure(path,
+                   "not a key: 32 hex digits and a newline are expected; remove the file "
+                   "and a new key is made");
   }
   return *key;
 }
@@ -94,7 +95,8 @@ std::expected<MasterKey, std::string> create(const std::string& path) {
   text += '\n';
   const std::string temporary = fmt::format("{}.{}", path, getpid());
   {
-    const FileDescriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const FileDescriptor file(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.valid()) return failure(path, system_error("make it"));
     const bool written =
         write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&

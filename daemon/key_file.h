@@ -12,8 +12,8 @@ namespace synward {
 std::expected<handshake::MasterKey, std::string> load_or_create_key(const std::string& path);
 
 // C4: the offset between wall clock and boot clock that cookies were made with, kept beside the key
-// for the daemon's successor within the same boot: a step of the wall clock between the two must not
-// void the cookies under way.
+// for the daemon's successor within the same boot: a step of the wall clock between the two must
+// not void the cookies under way.
 class ClockAnchor {
  public:
   // `path`: the key file's; the anchor is PATH.clock. `present` is used if there is none of this

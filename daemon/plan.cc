@@ -87,6 +87,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings, const H
 
 std::vector<std::size_t> backend_counts(const config::Settings& settings) {
   std::vector<std::size_t> counts;
+  counts.reserve(settings.services.size());
   for (const config::Service& service : settings.services) {
     counts.push_back(service.backends.empty() ? service.listen.size() : service.backends.size());
   }

@@ -13,8 +13,8 @@ namespace synward {
 
 // What the host adds to the settings.
 struct HostFacts {
-  std::uint32_t server_mtu = 1500;               // the smallest of the server interfaces
-  std::vector<wire::Address> own_addresses;      // directed broadcasts included
+  std::uint32_t server_mtu = 1500;           // the smallest of the server interfaces
+  std::vector<wire::Address> own_addresses;  // directed broadcasts included
   handshake::MasterKey master_key{};
   Duration wall_offset{};
   flow::HashKey hash_key{};

@@ -26,10 +26,10 @@ constexpr std::chrono::milliseconds wait_max{500};
 constexpr int flow_batches_max = 4;
 
 wire::PacketView view(const io::QueuedPacket& packet) {
-  const wire::ChecksumState checksum =
-      packet.checksum_partial      ? wire::ChecksumState::partial
-      : packet.checksum_unverified ? wire::ChecksumState::unverified
-                                   : wire::ChecksumState::verified;
+  const wire::ChecksumState checksum = packet.checksum_partial ? wire::ChecksumState::partial
+                                       : packet.checksum_unverified
+                                           ? wire::ChecksumState::unverified
+                                           : wire::ChecksumState::verified;
   return {packet.bytes, packet.original_length, checksum, packet.gso};
 }
 
@@ -179,9 +179,8 @@ void Worker::wait(Instant now) {
   if (const auto deadline = engine_.next_deadline()) {
     timeout = std::clamp<Duration>(*deadline - now, Duration{0}, timeout);
   }
-  std::array<pollfd, 3> sources{{{flow_queue_.fd(), POLLIN, 0},
-                                 {syn_queue_.fd(), POLLIN, 0},
-                                 {wake_fd_, POLLIN, 0}}};
+  std::array<pollfd, 3> sources{
+      {{flow_queue_.fd(), POLLIN, 0}, {syn_queue_.fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}}};
   const timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
   if (ppoll(sources.data(), sources.size(), &limit, nullptr) > 0 && sources[2].revents != 0) {
     std::uint64_t count = 0;

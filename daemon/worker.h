@@ -25,9 +25,9 @@ struct Directives {
 
 struct WorkerPlan {
   unsigned index = 0;
-  std::optional<int> cpu;        // to be pinned to
-  std::optional<int> realtime;   // SCHED_FIFO priority
-  std::uint32_t mark = 0;        // of every packet that synward lets on
+  std::optional<int> cpu;       // to be pinned to
+  std::optional<int> realtime;  // SCHED_FIFO priority
+  std::uint32_t mark = 0;       // of every packet that synward lets on
   std::vector<unsigned> client_interfaces, server_interfaces;  // by ifindex
 };
 

@@ -17,11 +17,15 @@ constexpr ReasonWords words[] = {
 
 }  // namespace
 
-const char* reason_name(Reason reason) { return words[reason].name; }
-const char* reason_text(Reason reason) { return words[reason].text; }
+const char* reason_name(Reason reason) {
+  return words[reason].name;
+}
+const char* reason_text(Reason reason) {
+  return words[reason].text;
+}
 
 Counters::Counters(const std::vector<std::size_t>& backends_per_service) {
-  for (std::size_t backends : backends_per_service) services.emplace_back(backends);
+  for (const std::size_t backends : backends_per_service) services.emplace_back(backends);
   services.emplace_back(0);
 }
 

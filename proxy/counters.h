@@ -50,8 +50,8 @@ class Gauge {
 class Histogram {
  public:
   static constexpr std::array<std::uint64_t, 13> upper_bounds_us{
-      100,     250,     500,       1'000,     2'500,     5'000,     10'000,
-      50'000,  200'000, 1'000'000, 3'000'000, 7'000'000, 15'000'000};
+      100,    250,     500,       1'000,     2'500,     5'000,     10'000,
+      50'000, 200'000, 1'000'000, 3'000'000, 7'000'000, 15'000'000};
   void observe_us(std::uint64_t microseconds) {
     std::size_t bucket = 0;
     while (bucket < upper_bounds_us.size() && microseconds > upper_bounds_us[bucket]) ++bucket;
@@ -71,7 +71,14 @@ enum class Side : std::uint8_t { client, backend };
 enum class Direction : std::uint8_t { to_backend, to_client };
 enum class RedeemSource : std::uint8_t { queue, cookie };
 enum class RejectReason : std::uint8_t { mac, replayed };
-enum class CloseReason : std::uint8_t { fin, reset, idle, backend_refused, backend_timeout, shutdown };
+enum class CloseReason : std::uint8_t {
+  fin,
+  reset,
+  idle,
+  backend_refused,
+  backend_timeout,
+  shutdown
+};
 enum class BackendFailure : std::uint8_t { refused, timeout, unreachable };
 
 enum class LeftOut : std::uint8_t { fast_open, multipath, authentication };
@@ -81,7 +88,7 @@ inline constexpr std::size_t backend_failure_count = 3;
 
 // Per backend of a service. A transparent service has one per listen address.
 struct BackendCounters {
-  Counter syns_sent;             // first SYNs and retransmissions
+  Counter syns_sent;  // first SYNs and retransmissions
   Counter syn_retransmits;
   std::array<Counter, backend_failure_count> failures;  // by BackendFailure
 };

@@ -42,7 +42,7 @@ Findings check_forwarding(const NetworkPlan& plan);
 // routes it as a packet that arrived from the client's side with the service's address as source.
 // Empty if nothing is known to be in the way (the FORWARD policy cannot be read; count). Only
 // IPv4 has obstacles: IPv6 has no reverse path filter, takes its own addresses as sources, and
-// its redirects go to the packet's source, at most one a second (ndisc_send_redirect).
+// the redirects that it sends (no sysctl keeps it) are dropped by the ruleset.
 Findings in_place_obstacles(const NetworkPlan& plan);
 
 }  // namespace synward::io

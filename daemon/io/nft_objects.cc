@@ -9,6 +9,8 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
+#include <netinet/in.h>
+// after <netinet/in.h>, whose types it would define again
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
@@ -127,8 +129,14 @@ NftKey endpoint_key(const wire::Endpoint& endpoint) {
 
 }  // namespace
 
-NftKey protocol_key(std::uint8_t protocol) {
-  return {.bytes = {protocol}, .length = 1};
+NftKeys fragmented_protocol_keys() {
+  constexpr std::uint8_t hip = 139, shim6 = 140;
+  NftKeys keys;
+  for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{
+           IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH,
+           IPPROTO_DSTOPTS, IPPROTO_MH, hip, shim6})
+    keys.push_back({.bytes = {protocol}, .length = 1});
+  return sorted(std::move(keys));
 }
 
 NftKeys interface_keys(const std::vector<std::string>& names) {

@@ -35,7 +35,8 @@ struct NftKey {
 // All of one length, sorted and without duplicates.
 using NftKeys = std::vector<NftKey>;
 
-NftKey protocol_key(std::uint8_t protocol);
+// What may stand behind an IPv6 fragment header on the way to TCP.
+NftKeys fragmented_protocol_keys();
 
 NftKeys interface_keys(const std::vector<std::string>& names);
 // Those of the family (NFPROTO_IPV4 or NFPROTO_IPV6): the address; the address, the port and two

@@ -155,6 +155,9 @@ NftRule& NftRule::verdict(int code, const char* chain) {
 NftRule& NftRule::accept() {
   return verdict(NF_ACCEPT, nullptr);
 }
+NftRule& NftRule::drop() {
+  return verdict(NF_DROP, nullptr);
+}
 NftRule& NftRule::jump(const std::string& chain) {
   return verdict(NFT_JUMP, chain.c_str());
 }

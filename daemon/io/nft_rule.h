@@ -51,6 +51,7 @@ class NftRule {
   NftRule& count(const char* counter);
   NftRule& notrack();
   NftRule& accept();
+  NftRule& drop();
   NftRule& jump(const std::string& chain);
   NftRule& go_to(const std::string& chain);
   NftRule& queue(std::uint16_t number);            // the native expression

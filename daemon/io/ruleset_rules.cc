@@ -17,7 +17,8 @@
 //       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers }
 //   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
 //   chain prerouting_marked { type filter hook prerouting priority raw + 1; mark ... notrack }
-//   chain output { type filter hook output priority raw; mark ... notrack }
+//   chain output { type filter hook output priority raw; mark ... notrack
+//     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain postrouting { type filter hook postrouting priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
 //       counter name synacks_passed }
@@ -28,7 +29,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
-// after <netinet/in.h>, which it would redefine otherwise
+// after <netinet/in.h>, whose types it would define again
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
@@ -89,6 +90,7 @@ class TableBuilder {
   void add_server_rule();
   void add_queue_rules();
   void add_mark_rules();
+  void add_redirect_rule();
 
   NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
   NftRule marked_rule(const std::string& chain) const;
@@ -116,6 +118,7 @@ void TableBuilder::build() {
   if (has_servers()) add_server_rule();
   add_queue_rules();
   add_mark_rules();
+  if (family_ == NFPROTO_IPV6) add_redirect_rule();
 }
 
 void TableBuilder::add_chains() {
@@ -141,15 +144,8 @@ void TableBuilder::add_sets() {
     objects_.add_set("server_interfaces", NftType::ifname, interface_keys(plan_.server_interfaces));
     objects_.add_set("backends", endpoint, backends_);
   }
-  if (family_ == NFPROTO_IPV6) {
-    // What may stand behind a fragment header on the way to TCP; 139 and 140 are HIP and Shim6.
-    NftKeys protocols;
-    for (const int protocol :
-         std::initializer_list<int>{IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
-                                    IPPROTO_AH, IPPROTO_DSTOPTS, IPPROTO_MH, 139, 140})
-      protocols.push_back(protocol_key(static_cast<std::uint8_t>(protocol)));
-    objects_.add_set("fragmented_protocols", NftType::inet_proto, protocols);
-  }
+  if (family_ == NFPROTO_IPV6)
+    objects_.add_set("fragmented_protocols", NftType::inet_proto, fragmented_protocol_keys());
   objects_.add_counter(synack_counter_name);
 }
 
@@ -271,6 +267,20 @@ void TableBuilder::add_mark_rules() {
   passed.meta(NFT_META_L4PROTO).equals(tcp);
   passed.transport_field(tcp_flags).masked(syn_ack).equals(syn_ack);
   commit(passed.count(synack_counter_name), "counter of SYN-ACKs");
+}
+
+// An answer in place leaves where its SYN came in, so ip6_forward sends a redirect to its source,
+// the server; IPv6 has no send_redirects. A server that has a connection of the same addresses
+// and ports, and this machine's link-local address as its router, would believe it and look for
+// the client on its own link.
+void TableBuilder::add_redirect_rule() {
+  constexpr std::array<std::uint8_t, 1> icmpv6{IPPROTO_ICMPV6};
+  constexpr std::array<std::uint8_t, 1> redirect{137};
+  NftRule redirects = rule("output");
+  redirects.meta(NFT_META_L4PROTO).equals(icmpv6);
+  redirects.transport_field({.offset = 0, .length = 1}).equals(redirect);
+  redirects.network_field(layout_.destination).in_set("listen_addresses").drop();
+  commit(redirects, "no redirects to servers");
 }
 
 }  // namespace

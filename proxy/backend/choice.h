@@ -11,8 +11,8 @@
 
 namespace synward::backend {
 
-inline constexpr std::size_t backends_max = 64;         // per service: one bit each in a flow
-inline constexpr std::chrono::seconds passed_over{5};   // S3
+inline constexpr std::size_t backends_max = 64;        // per service: one bit each in a flow
+inline constexpr std::chrono::seconds passed_over{5};  // S3
 
 // Rendezvous hashing: each backend scores a connection, the highest score wins. A backend that
 // comes or goes moves only its own share of connections, and the order of the scores is the order

@@ -18,23 +18,24 @@ std::size_t Directory::Hash::operator()(const wire::Endpoint& endpoint) const {
 }
 
 Directory::Directory(const std::vector<ServicePlan>& services) {
-  for (std::uint16_t service = 0; service < services.size(); ++service) {
+  for (std::size_t service = 0; service < services.size(); ++service) {
     const ServicePlan& plan = services[service];
     backends_.push_back(plan.transparent() ? plan.listens : plan.backends);
-    for (std::uint16_t position = 0; position < plan.listens.size(); ++position) {
+    for (std::size_t position = 0; position < plan.listens.size(); ++position) {
       const wire::Endpoint& endpoint = plan.listens[position];
       const auto index = static_cast<std::uint16_t>(listens_.size());
-      listens_.push_back({endpoint, service, position});
+      listens_.push_back({endpoint, static_cast<std::uint16_t>(service),
+                          static_cast<std::uint16_t>(position)});
       by_endpoint_.emplace(endpoint, index);
       addresses_.emplace(endpoint.address, true);
       std::vector<std::uint16_t>& candidates = candidates_.emplace_back();
-      for (std::uint16_t b = 0; b < backends_[service].size(); ++b) {
+      for (std::size_t b = 0; b < backends_[service].size(); ++b) {
         const wire::Endpoint& backend = backends_[service][b];
-        const bool wanted = plan.transparent() ? b == position
-                                               : backend.address.is_ipv4() ==
-                                                     endpoint.address.is_ipv4();
+        const bool wanted = plan.transparent()
+                                ? b == position
+                                : backend.address.is_ipv4() == endpoint.address.is_ipv4();
         if (!wanted) continue;
-        candidates.push_back(b);
+        candidates.push_back(static_cast<std::uint16_t>(b));
         before_backend_[backend].push_back(index);
       }
     }

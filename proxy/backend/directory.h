@@ -51,8 +51,8 @@ class Directory {
     std::size_t operator()(const wire::Address& address) const;
   };
   std::vector<Listen> listens_;
-  std::vector<std::vector<wire::Endpoint>> backends_;      // by service
-  std::vector<std::vector<std::uint16_t>> candidates_;     // by listen
+  std::vector<std::vector<wire::Endpoint>> backends_;   // by service
+  std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::unordered_map<wire::Endpoint, std::uint16_t, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
   std::unordered_map<wire::Address, bool, Hash> addresses_;

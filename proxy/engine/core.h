@@ -54,7 +54,7 @@ struct Arrival {
   Instant now;
   const wire::Segment& segment;
   Side from = Side::client;
-  flow::HalfOpenKey key;      // the client, and the listen it called
+  flow::HalfOpenKey key;  // the client, and the listen it called
   ServiceState& service;
   Outbox& out;
 };
@@ -65,7 +65,9 @@ Decision drop(ServiceCounters& counters, Reason reason);
 inline Decision drop(const Arrival& arrival, Reason reason) {
   return drop(arrival.service.counters, reason);
 }
-inline Decision consume() { return {Verdict::consume, {}}; }
+inline Decision consume() {
+  return {Verdict::consume, {}};
+}
 inline Decision forward(const Arrival& arrival) {
   return {Verdict::forward, arrival.segment.packet};
 }
@@ -74,12 +76,12 @@ Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
 void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
 
 // --- the steps, one file each ---
-Decision answer_syn(Core& core, const Arrival& arrival);                      // step_challenge.cc
-Decision redeem(Core& core, const Arrival& arrival);                          // step_redeem.cc
-Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);          // step_hold.cc
-Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);      // step_complete.cc
+Decision answer_syn(Core& core, const Arrival& arrival);                        // step_challenge.cc
+Decision redeem(Core& core, const Arrival& arrival);                            // step_redeem.cc
+Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);            // step_hold.cc
+Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);        // step_complete.cc
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
-Decision unknown(Core& core, const Arrival& arrival);                         // step_unknown.cc
+Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
 Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
 
 // --- time (timers.cc) ---

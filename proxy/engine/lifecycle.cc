@@ -50,7 +50,9 @@ BackendCounters& backend_counters(Core& core, const Flow& flow) {
 
 }  // namespace
 
-ServiceState& service_of(Core& core, const Flow& flow) { return core.services[flow.service]; }
+ServiceState& service_of(Core& core, const Flow& flow) {
+  return core.services[flow.service];
+}
 
 void set_state(Core& core, Flow& flow, Side side, State state) {
   ServiceCounters& counters = service_of(core, flow).counters;

@@ -30,8 +30,8 @@ struct EngineSettings {
   bool reset_unknown_segments = false;
 
   handshake::MasterKey master_key{};
-  Duration wall_offset{};      // CLOCK_REALTIME minus CLOCK_BOOTTIME
-  flow::HashKey hash_key{};    // random, per process
+  Duration wall_offset{};    // CLOCK_REALTIME minus CLOCK_BOOTTIME
+  flow::HashKey hash_key{};  // random, per process
 };
 
 }  // namespace synward::engine

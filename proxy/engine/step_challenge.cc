@@ -28,10 +28,9 @@ void remember(Core& core, const Arrival& arrival, const synward_client_offer& of
     service.counters.half_open_displaced.add();
     forget(service, *admitted.displace);
   }
-  HalfOpenEntry* entry =
-      admitted.remember
-          ? service.queue.insert(arrival.key, arrival.now, core.schedule.wait(0))
-          : nullptr;
+  HalfOpenEntry* entry = admitted.remember
+                             ? service.queue.insert(arrival.key, arrival.now, core.schedule.wait(0))
+                             : nullptr;
   if (entry == nullptr) {
     service.counters.half_open_untracked.add();
     return;
@@ -112,8 +111,7 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
   const synward_client_offer offer = handshake::client_offer(syn);
   const handshake::ServiceOffer& ours = core.offer(arrival.key.listen);
   const handshake::Handshake handshake{syn.source, syn.destination, syn.seq};
-  const SeqNumber isn =
-      handshake::challenge_isn(core.keys, arrival.now, handshake, offer, ours);
+  const SeqNumber isn = handshake::challenge_isn(core.keys, arrival.now, handshake, offer, ours);
   remember(core, arrival, offer, isn);
   return answer(arrival,
                 handshake::challenge(core.keys, arrival.now, handshake, isn, offer, ours,

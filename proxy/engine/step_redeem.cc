@@ -40,9 +40,10 @@ void fill(Core& core, Flow& flow, const Arrival& arrival, const handshake::Redee
   const wire::Segment& ack = arrival.segment;
   const auto promised = handshake::promise(redeemed.client, core.offer(arrival.key.listen));
   flow.client_offer = redeemed.client;
-  flow.promised_flags = static_cast<std::uint8_t>((promised.sack ? SYNWARD_OFFER_SACK : 0) |
-                                                  (promised.timestamps ? SYNWARD_OFFER_TIMESTAMPS : 0) |
-                                                  (promised.ecn ? SYNWARD_OFFER_ECN : 0));
+  flow.promised_flags =
+      static_cast<std::uint8_t>((promised.sack ? SYNWARD_OFFER_SACK : 0) |
+                                (promised.timestamps ? SYNWARD_OFFER_TIMESTAMPS : 0) |
+                                (promised.ecn ? SYNWARD_OFFER_ECN : 0));
   flow.client_isn = redeemed.client_isn;
   flow.challenge_isn = ack.ack - 1;
   flow.offsets.promised_scale = promised.window_scale;

@@ -8,7 +8,6 @@ namespace synward::engine {
 
 using flow::Flow;
 using flow::Phase;
-using wire::SeqNumber;
 
 namespace {
 
@@ -46,8 +45,8 @@ Decision acknowledge_again(const Arrival& arrival, const Flow& flow) {
 }
 
 void count(ServiceCounters& counters, Side from, const wire::Segment& segment, bool again) {
-  const auto direction = static_cast<std::size_t>(
-      from == Side::client ? Direction::to_backend : Direction::to_client);
+  const auto direction =
+      static_cast<std::size_t>(from == Side::client ? Direction::to_backend : Direction::to_client);
   counters.segments_translated[direction].add();
   counters.bytes_translated[direction].add(segment.payload_length());
   if (again) counters.segment_retransmits[direction].add();
@@ -59,9 +58,8 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& segment = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
   if (segment.has(wire::flag_syn)) {
-    const bool repeated_syn_ack =
-        arrival.from == Side::backend && segment.has(wire::flag_ack) &&
-        segment.seq + flow.offsets.sequence == flow.challenge_isn;
+    const bool repeated_syn_ack = arrival.from == Side::backend && segment.has(wire::flag_ack) &&
+                                  segment.seq + flow.offsets.sequence == flow.challenge_isn;
     if (repeated_syn_ack && flow.phase == Phase::spliced) return acknowledge_again(arrival, flow);
     return drop(arrival, synward_reason_out_of_window);
   }

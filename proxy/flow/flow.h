@@ -37,7 +37,7 @@ struct Flow {
   tcp::Connection connection;
   Instant last_segment{};
   wire::Endpoint backend_endpoint;
-  std::uint8_t backend_syns = 0;  // sent to the present backend
+  std::uint8_t backend_syns = 0;     // sent to the present backend
   std::uint64_t backends_tried = 0;  // bit = position in the service's list
   synward_client_offer client_offer{};
   std::uint8_t promised_flags = 0;  // what was promised of its offer: SYNWARD_OFFER_*

@@ -41,9 +41,10 @@ synward_client_offer client_offer(const wire::Segment& syn);
 struct Handshake {
   wire::Endpoint client, service;
   wire::SeqNumber client_isn;
-  wire::SeqNumber challenge_isn{};  // ours, from challenge_isn(); a repeated challenge reuses it
-  synward_client_offer offer{};     // from client_offer()
-  std::uint32_t client_tsval = 0;   // 0 if the SYN had no timestamps
+  // Ours, from challenge_isn(); a repeated challenge reuses it.
+  wire::SeqNumber challenge_isn = wire::SeqNumber(0);
+  synward_client_offer offer{};    // from client_offer()
+  std::uint32_t client_tsval = 0;  // 0 if the SYN had no timestamps
 };
 // All of it but challenge_isn.
 Handshake handshake_of(const wire::Segment& syn);

@@ -12,9 +12,9 @@
 #define SYNWARD_OFFER_ECN 4
 
 struct synward_client_offer {
-	__u16 mss;         /* bytes; what the SYN said, or 536 (IPv4), 1220 (IPv6) if it said nothing */
-	__u8 window_scale; /* 0..14 or SYNWARD_WINDOW_SCALE_ABSENT */
-	__u8 flags;        /* SYNWARD_OFFER_* */
+  __u16 mss;         /* bytes; what the SYN said, or 536 (IPv4), 1220 (IPv6) if it said nothing */
+  __u8 window_scale; /* 0..14 or SYNWARD_WINDOW_SCALE_ABSENT */
+  __u8 flags;        /* SYNWARD_OFFER_* */
 };
 
 #endif

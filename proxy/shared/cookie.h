@@ -110,7 +110,7 @@ SYNWARD_INLINE struct synward_siphash_state synward_cookie_begin(
  * 24 bits of digest of what the service offered. */
 SYNWARD_INLINE __u32 synward_cookie_make(struct synward_siphash_state begun, __u32 client_isn,
                                          __u32 promise, __u8 data) {
-  __u64 word = client_isn;
+  const __u64 word = client_isn;
   __u32 mac;
 
   synward_sip_compress(&begun, (word << 32) | ((promise & 0xffffffU) << 8) | data);
@@ -132,10 +132,10 @@ SYNWARD_INLINE __u32 synward_cookie_parity(__u32 cookie) {
  * that offers other options less than 64 ms later may see it less than 64 back; the least
  * TIME-WAIT that stacks honour for a reused port is a second. */
 SYNWARD_INLINE __u32 synward_cookie_tsval(__u32 clock, const struct synward_client_offer* offer) {
-  __u32 bits = ((offer->window_scale & 15U) << 2) |
-               ((offer->flags & SYNWARD_OFFER_SACK) ? 2U : 0U) |
-               ((offer->flags & SYNWARD_OFFER_ECN) ? 1U : 0U);
-  __u32 tsval = (clock & ~63U) | bits;
+  const __u32 bits = ((offer->window_scale & 15U) << 2) |
+                     ((offer->flags & SYNWARD_OFFER_SACK) ? 2U : 0U) |
+                     ((offer->flags & SYNWARD_OFFER_ECN) ? 1U : 0U);
+  const __u32 tsval = (clock & ~63U) | bits;
 
   return bits > (clock & 63U) ? tsval - 64 : tsval;
 }

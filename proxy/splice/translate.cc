@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cassert>
 
 #include "proxy/wire/bytes.h"
 #include "proxy/wire/checksum.h"
@@ -34,6 +34,8 @@ std::uint16_t window_field(std::uint32_t bytes, unsigned scale) {
 }
 
 void rewrite_window(const Segment& segment, ChecksumPatch& patch, std::uint16_t window) {
+  // RFC 7323 2.2: "The window field in a segment where the SYN bit is set ... MUST NOT be scaled".
+  if (segment.has(wire::flag_syn)) return;
   if (window != segment.window) patch.put_be16(wire::tcp_window_offset, window);
 }
 
@@ -46,6 +48,7 @@ void rename(const Segment& segment, ChecksumPatch& patch, End end, const Endpoin
     patch.put_be16(end == End::source ? source_port_offset : destination_port_offset, to.port);
   }
   if (to.address == from.address) return;
+  assert(to.address.is_ipv4() == segment.ip.is_ipv4());  // the configuration's promise
   if (segment.ip.is_ipv4()) {
     ChecksumPatch header(segment.packet.first(segment.ip.transport_offset));
     header.put_bytes(end == End::source ? 12 : 16, to.address.ipv4());
@@ -57,20 +60,24 @@ void rename(const Segment& segment, ChecksumPatch& patch, End end, const Endpoin
   }
 }
 
-// A partial sum is completed here, because the queue hands the packet back as CHECKSUM_NONE; but not
-// of a GSO packet, whose segments the kernel sums when it cuts them.
-void finish(const Segment& segment, const ChecksumPatch& patch, const Endpoint& source,
+// A partial sum is completed here, because the queue hands the packet back as CHECKSUM_NONE; but
+// of a GSO packet only the pseudo header's: the kernel sums its segments when it cuts them, and
+// 64 KiB are not to be read for nothing.
+void finish(const Segment& segment, ChecksumPatch& patch, const Endpoint& source,
             const Endpoint& destination) {
-  ChecksumPatch collected = patch;
   if (segment.checksum != wire::ChecksumState::partial) {
-    if (collected.changed()) collected.apply(wire::tcp_checksum_offset);
+    if (patch.changed()) patch.apply(wire::tcp_checksum_offset);
     return;
   }
-  if (segment.gso) return;
   const std::span<std::uint8_t> tcp = segment.tcp();
-  wire::store_be16(&tcp[wire::tcp_checksum_offset], 0);
-  wire::store_be16(&tcp[wire::tcp_checksum_offset],
-                   wire::tcp_checksum(source.address, destination.address, tcp));
+  std::uint8_t* const field = &tcp[wire::tcp_checksum_offset];
+  if (segment.gso) {
+    wire::store_be16(field, wire::fold(wire::tcp_pseudo_header_sum(
+                                source.address, destination.address, tcp.size())));
+    return;
+  }
+  wire::store_be16(field, 0);
+  wire::store_be16(field, wire::tcp_checksum(source.address, destination.address, tcp));
 }
 
 // SACK blocks of a client quote the backend's numbers (RFC 2018 3), D-SACK too (RFC 2883).
@@ -80,10 +87,10 @@ void translate_sack(const Segment& segment, const Offsets& offsets, ChecksumPatc
   if (offsets.blank_sack) {
     std::array<std::uint8_t, wire::tcp_options_max> nops{};
     nops.fill(kind_nop);
-    patch.put_bytes(options.sack_offset - 2U,
-                    std::span(nops).first(options.sack_blocks * 8U + 2U));
+    patch.put_bytes(options.sack_offset - 2U, std::span(nops).first(options.sack_blocks * 8U + 2U));
     return;
   }
+  if (offsets.sequence == 0) return;
   for (std::size_t edge = 0; edge < options.sack_blocks * 2U; ++edge) {
     const std::size_t at = options.sack_offset + 4 * edge;
     patch.put_be32(at, wire::load_be32(segment.header().data() + at) - offsets.sequence);
@@ -108,11 +115,13 @@ std::uint16_t window_for_client(const Offsets& offsets, std::uint32_t bytes) {
   return window_field(bytes, scaled_with_client(offsets) ? offsets.promised_scale : 0);
 }
 
-void translate_to_backend(const Segment& segment, const Offsets& offsets,
-                          const Endpoint& backend) {
-  ChecksumPatch patch(segment.tcp());
+void translate_to_backend(const Segment& segment, const Offsets& offsets, const Endpoint& backend) {
+  ChecksumPatch patch(segment.header());
+  // The ACK field of a RST without ACK is 0 and quotes nothing.
   if (segment.has(wire::flag_ack)) {
-    patch.put_be32(wire::tcp_ack_offset, (segment.ack - offsets.sequence).value());
+    if (offsets.sequence != 0) {
+      patch.put_be32(wire::tcp_ack_offset, (segment.ack - offsets.sequence).value());
+    }
     translate_sack(segment, offsets, patch);
     if (segment.options.timestamps && offsets.timestamp != 0) {
       patch.put_be32(segment.options.timestamps_offset + 4U,
@@ -125,10 +134,11 @@ void translate_to_backend(const Segment& segment, const Offsets& offsets,
   finish(segment, patch, segment.source, backend);
 }
 
-void translate_to_client(const Segment& segment, const Offsets& offsets,
-                         const Endpoint& service) {
-  ChecksumPatch patch(segment.tcp());
-  patch.put_be32(wire::tcp_seq_offset, (segment.seq + offsets.sequence).value());
+void translate_to_client(const Segment& segment, const Offsets& offsets, const Endpoint& service) {
+  ChecksumPatch patch(segment.header());
+  if (offsets.sequence != 0) {
+    patch.put_be32(wire::tcp_seq_offset, (segment.seq + offsets.sequence).value());
+  }
   if (segment.options.timestamps && offsets.timestamp != 0) {
     patch.put_be32(segment.options.timestamps_offset,
                    segment.options.timestamps->value + offsets.timestamp);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Lenient in passing, strict in changing state: a middlebox is judged by the connections that it
-// broke, and an endpoint checks for itself what it accepts.
+// broke, and an endpoint checks for itself what it accepts. "First", "second" ... are the steps of
+// SEGMENT ARRIVES, RFC 9293 3.10.7.4, whose sentences are quoted.
 #include "proxy/tcp/connection.h"
 
 #include <algorithm>
@@ -15,48 +16,65 @@ namespace {
 // keep-alives (SEQ = SND.NXT-1, RFC 9293 3.8.4), for windows rounded by rescaling.
 constexpr std::uint32_t slack_min = 65536;
 
-std::uint32_t slack(const Endpoint& receiver) { return std::max(receiver.window_max, slack_min); }
+std::int64_t slack(const Endpoint& receiver) {
+  return std::max(receiver.window_max, slack_min);
+}
 
-bool has(const Seen& seen, std::uint16_t flag) { return (seen.flags & flag) != 0; }
+// How far `a` lies ahead of `b`: 64 bits, so that a bound may exceed half the circle (two windows
+// of 1 GiB and slack) without turning round.
+std::int64_t ahead(SeqNumber a, SeqNumber b) {
+  return a - b;
+}
+
+bool has(const Seen& seen, std::uint16_t flag) {
+  return (seen.flags & flag) != 0;
+}
 
 SeqNumber end_of(const Seen& seen) {
   return seen.seq + seen.payload_length + (has(seen, wire::flag_fin) ? 1 : 0);
 }
 
-// RFC 9293 3.10.7.4, first: "check sequence number". Both edges of what the receiver may hold,
-// known from what it acknowledged and offered.
-bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const Seen& seen) {
-  const std::uint32_t room = slack(receiver);
-  return end_of(seen) <= sender.window_right + room &&
-         end_of(seen) >= sender.snd_una - room;
+// Nothing can follow, of its own will or of the peer's.
+bool ended(const Endpoint& endpoint) {
+  return endpoint.state == State::time_wait || endpoint.state == State::closed;
 }
 
-// Fifth: "If the ACK acks something not yet sent ..., drop the segment"; nor can it be older than
-// all that was under way.
+// First: "Initial tests on arrival are used to discard old duplicates". The upper bound is what
+// the receiver offered. The lower one is as old as an honest sender can be: what it still holds
+// for unacknowledged is at most a window behind SND.UNA as known here. It hangs on SND.UNA and not
+// on SND.NXT, because a forged segment can push the latter ahead.
+bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const Seen& seen) {
+  const SeqNumber end = end_of(seen);
+  return ahead(end, sender.window_right) <= slack(receiver) &&
+         ahead(sender.snd_una, end) <= receiver.window_max + slack(receiver);
+}
+
+// Fifth: "if the ACK bit is off, drop the segment"; "if the ACK acks something not yet sent
+// (SEG.ACK > SND.NXT), then send an ACK, drop the segment". Nor can it be older than all that was
+// under way (RFC 5961 5.2).
 bool acknowledgement_acceptable(const Endpoint& sender, const Endpoint& receiver,
                                 const Seen& seen) {
-  if (!has(seen, wire::flag_ack)) return false;
-  return seen.ack <= receiver.snd_nxt && seen.ack >= receiver.snd_una - slack(sender);
+  return has(seen, wire::flag_ack) && ahead(seen.ack, receiver.snd_nxt) <= 0 &&
+         ahead(receiver.snd_una, seen.ack) <= sender.window_max + slack(sender);
 }
 
-// Second: RST. RFC 5961 3.2: only the very number that the receiver expects resets. That is not
-// known exactly here: it lies between what it has acknowledged and what was sent to it.
-Outcome process_reset(Connection& connection, Side from, const Seen& seen) {
-  Endpoint& sender = connection.of(from);
-  Endpoint& receiver = connection.peer_of(from);
+// Second: "if the RST bit is set and the sequence number exactly matches the next expected
+// sequence number (RCV.NXT), then TCP endpoints MUST reset the connection". RCV.NXT is not known
+// exactly here: it lies between what the receiver has acknowledged and what was sent to it. Any
+// other RST ends nothing; the receiver answers it with a challenge ACK (RFC 5961 3.2).
+Outcome process_reset(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
+  if (!sequence_acceptable(sender, receiver, seen)) return Outcome::out_of_window;
   const bool exact = seen.seq >= sender.snd_una && seen.seq <= sender.snd_nxt;
-  if (!exact) {
-    return sequence_acceptable(sender, receiver, seen) ? Outcome::suspicious_reset
-                                                       : Outcome::out_of_window;
-  }
-  // RFC 1337: a RST must not cut TIME-WAIT short.
-  if (receiver.state == State::time_wait) return Outcome::suspicious_reset;
+  // RFC 1337: a RST must not cut TIME-WAIT short; on CLOSED there is nothing to end.
+  if (!exact || ended(receiver)) return Outcome::suspicious_reset;
   sender.state = State::closed;
   receiver.state = State::closed;
   return Outcome::reset;
 }
 
-// "Our FIN is now acknowledged": the receiver of this ACK moves.
+// Fifth: FIN-WAIT-1: "if the FIN segment is now acknowledged, then enter FIN-WAIT-2"; CLOSING: "if
+// the ACK acknowledges our FIN, then enter the TIME-WAIT state"; LAST-ACK: "if our FIN is now
+// acknowledged, delete the TCB, enter the CLOSED state".
 void own_fin_acknowledged(Endpoint& endpoint) {
   switch (endpoint.state) {
     case State::fin_wait_1:
@@ -73,14 +91,19 @@ void own_fin_acknowledged(Endpoint& endpoint) {
   }
 }
 
-// The sender acknowledges the other's FIN, so it has received it.
-void peer_fin_received(Endpoint& endpoint, bool own_fin_is_acknowledged) {
+// Eighth, of the endpoint that acknowledges the other's FIN, which only so is known to have
+// arrived. ESTABLISHED: "enter the CLOSE-WAIT state"; FIN-WAIT-1: "if our FIN has been ACKed
+// (perhaps in this segment), then enter TIME-WAIT ...; otherwise, enter the CLOSING state";
+// FIN-WAIT-2: "enter the TIME-WAIT state". A FIN-WAIT-1 whose FIN was acknowledged is FIN-WAIT-2
+// here already.
+void peer_fin_received(Endpoint& endpoint) {
   switch (endpoint.state) {
+    case State::syn_received:
     case State::established:
       endpoint.state = State::close_wait;
       return;
     case State::fin_wait_1:
-      endpoint.state = own_fin_is_acknowledged ? State::time_wait : State::closing;
+      endpoint.state = State::closing;
       return;
     case State::fin_wait_2:
       endpoint.state = State::time_wait;
@@ -90,29 +113,38 @@ void peer_fin_received(Endpoint& endpoint, bool own_fin_is_acknowledged) {
   }
 }
 
-bool fin_acknowledged(const Endpoint& endpoint) {
-  return endpoint.fin_sent && endpoint.snd_una > endpoint.fin;
-}
-
-// Fifth: ACK. SND.UNA of the receiver advances, and with it what it may send.
+// Fifth: "if SND.UNA < SEG.ACK =< SND.NXT, then set SND.UNA <- SEG.ACK". The right edge never moves
+// left (3.8.6 discourages shrinking; an old ACK must not do it), so what passed once passes again.
 void process_ack(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
   receiver.snd_una = later(receiver.snd_una, seen.ack);
   receiver.window_right = later(receiver.window_right, seen.ack + seen.window);
   sender.window_max = std::max(sender.window_max, seen.window);
-  if (!fin_acknowledged(receiver)) return;
+  const bool fin_acknowledged = receiver.fin_sent && seen.ack > receiver.fin;
+  if (!fin_acknowledged) return;
   own_fin_acknowledged(receiver);
-  peer_fin_received(sender, fin_acknowledged(sender));
+  peer_fin_received(sender);
 }
 
-// Seventh and eighth: text, and FIN. What an endpoint sends tells its own state.
-void process_text_and_fin(Endpoint& sender, const Seen& seen) {
-  if (has(seen, wire::flag_fin) && !sender.fin_sent) {
-    sender.fin_sent = true;
-    sender.fin = seen.seq + seen.payload_length;
-    if (sender.state == State::established) sender.state = State::fin_wait_1;
-    if (sender.state == State::close_wait) sender.state = State::last_ack;
-  }
+// Seventh: what passes may be accepted, hence acknowledged: SND.NXT follows even beyond the window.
+void process_text(Endpoint& sender, const Seen& seen) {
   sender.snd_nxt = later(sender.snd_nxt, end_of(seen));
+}
+
+// Eighth, of the sender itself (3.10.4, CLOSE): ESTABLISHED: "form a FIN segment and send it. In
+// any case, enter FIN-WAIT-1"; CLOSE-WAIT: "send a FIN segment, enter LAST-ACK". Not for a FIN that
+// the receiver cannot take, beyond its window, nor for one with data sent beyond it: it is forged
+// or of an older connection.
+void process_fin(Endpoint& sender, const Seen& seen) {
+  const SeqNumber fin = seen.seq + seen.payload_length;
+  const bool last = fin + 1 == sender.snd_nxt && fin <= sender.window_right;
+  if (!has(seen, wire::flag_fin) || sender.fin_sent || !last) return;
+  sender.fin_sent = true;
+  sender.fin = fin;
+  if (sender.state == State::syn_received || sender.state == State::established) {
+    sender.state = State::fin_wait_1;
+  } else if (sender.state == State::close_wait) {
+    sender.state = State::last_ack;
+  }
 }
 
 }  // namespace
@@ -120,19 +152,20 @@ void process_text_and_fin(Endpoint& sender, const Seen& seen) {
 Outcome observe(Connection& connection, Side from, const Seen& seen) {
   Endpoint& sender = connection.of(from);
   Endpoint& receiver = connection.peer_of(from);
-  if (has(seen, wire::flag_rst)) return process_reset(connection, from, seen);
+  if (has(seen, wire::flag_rst)) return process_reset(sender, receiver, seen);
   if (!sequence_acceptable(sender, receiver, seen) ||
       !acknowledgement_acceptable(sender, receiver, seen)) {
     return Outcome::out_of_window;
   }
   const bool again = seen.payload_length > 0 && seen.seq < sender.snd_nxt;
   process_ack(sender, receiver, seen);
-  process_text_and_fin(sender, seen);
+  process_text(sender, seen);
+  process_fin(sender, seen);
   return again ? Outcome::retransmitted : Outcome::in_order;
 }
 
 bool finished(const Connection& connection) {
-  return fin_acknowledged(connection.client) && fin_acknowledged(connection.backend);
+  return ended(connection.client) && ended(connection.backend);
 }
 
 }  // namespace synward::tcp

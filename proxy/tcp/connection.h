@@ -20,7 +20,7 @@ struct Endpoint {
   SeqNumber snd_nxt;       // the next one it will send: the highest seen, plus one
   SeqNumber window_right;  // the right edge that the peer has offered it: highest ACK + window
   std::uint32_t window_max = 0;  // the largest window that it offered to the peer, in bytes
-  SeqNumber fin;           // sequence number of its FIN, if fin_sent
+  SeqNumber fin;                 // sequence number of its FIN, if fin_sent
   State state = State::closed;
   bool fin_sent = false;
 };
@@ -40,10 +40,10 @@ struct Seen {
 };
 
 enum class Outcome : std::uint8_t {
-  in_order,       // passes
-  retransmitted,  // passes; carries data that was sent before (T5)
-  out_of_window,  // to be dropped: neither peer could have sent or could accept it
-  reset,          // passes; an acceptable RST: both endpoints are closed now (T3, RFC 5961)
+  in_order,          // passes
+  retransmitted,     // passes; carries data that was sent before (T5)
+  out_of_window,     // to be dropped: neither peer could have sent or could accept it
+  reset,             // passes; an acceptable RST: both endpoints are closed now (T3, RFC 5961)
   suspicious_reset,  // passes, ends nothing: the receiver decides (a challenge ACK of its)
 };
 

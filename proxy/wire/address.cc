@@ -34,6 +34,8 @@ Address Address::from_ipv6(std::span<const std::uint8_t, 16> octets) {
 }
 
 std::optional<Address> parse_address(std::string_view text) {
+  // inet_pton would stop at an embedded NUL and accept what follows it.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string terminated(text);
   std::array<std::uint8_t, 4> ipv4{};
   if (inet_pton(AF_INET, terminated.c_str(), ipv4.data()) == 1) return Address::from_ipv4(ipv4);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/wire/checksum.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -69,7 +70,7 @@ std::uint16_t tcp_checksum(const Address& source, const Address& destination,
 
 std::uint64_t ChecksumPatch::words_sum(std::size_t offset, std::size_t length) const {
   const std::size_t begin = offset & ~std::size_t{1};
-  const std::size_t end = (offset + length + 1) & ~std::size_t{1};
+  const std::size_t end = std::min((offset + length + 1) & ~std::size_t{1}, area_.size());
   return ones_sum(area_.subspan(begin, end - begin));
 }
 

@@ -25,8 +25,7 @@ void write_ipv4(std::span<std::uint8_t> at, const SegmentToSend& segment, std::s
   at[9] = protocol_tcp;
   std::ranges::copy(segment.source.address.ipv4(), &at[12]);
   std::ranges::copy(segment.destination.address.ipv4(), &at[16]);
-  store_be16(&at[10],
-             static_cast<std::uint16_t>(~fold(ones_sum(at.first(ipv4_header_length)))));
+  store_be16(&at[10], static_cast<std::uint16_t>(~fold(ones_sum(at.first(ipv4_header_length)))));
 }
 
 void write_ipv6(std::span<std::uint8_t> at, const SegmentToSend& segment, std::size_t length) {
@@ -57,6 +56,10 @@ std::size_t emit(std::span<std::uint8_t> at, const SegmentToSend& segment) {
   assert(length <= at.size());
 
   const std::span<std::uint8_t> tcp = at.subspan(ip_length, length - ip_length);
+  // First, and with memmove: a reply in place may carry bytes of the packet that it overwrites.
+  if (!segment.payload.empty()) {
+    std::memmove(&tcp[header_length], segment.payload.data(), segment.payload.size());
+  }
   store_be16(&tcp[0], segment.source.port);
   store_be16(&tcp[2], segment.destination.port);
   store_be32(&tcp[tcp_seq_offset], segment.seq.value());
@@ -66,10 +69,6 @@ std::size_t emit(std::span<std::uint8_t> at, const SegmentToSend& segment) {
   store_be16(&tcp[tcp_window_offset], segment.window);
   std::memset(&tcp[tcp_checksum_offset], 0, 4);  // checksum and urgent pointer
   std::copy_n(options.begin(), options_length, tcp.begin() + tcp_header_min);
-  // memmove: a reply in place may carry bytes of the packet that it overwrites.
-  if (!segment.payload.empty()) {
-    std::memmove(&tcp[header_length], segment.payload.data(), segment.payload.size());
-  }
   store_be16(&tcp[tcp_checksum_offset],
              tcp_checksum(segment.source.address, segment.destination.address, tcp));
   ipv4 ? write_ipv4(at, segment, length) : write_ipv6(at, segment, length);

@@ -15,7 +15,9 @@ constexpr std::uint8_t next_routing = 43;
 constexpr std::uint8_t next_fragment = 44;
 constexpr std::uint8_t next_destination_options = 60;
 
-std::unexpected<Reason> refuse(Reason reason) { return std::unexpected(reason); }
+std::unexpected<Reason> refuse(Reason reason) {
+  return std::unexpected(reason);
+}
 
 Result parse_ipv4(Bytes bytes) {
   if (bytes.size() < ipv4_header_length) return refuse(synward_reason_bad_ip_header);
@@ -57,8 +59,8 @@ Result parse_ipv6(Bytes bytes) {
   std::size_t offset = ipv6_header_length;
   for (int walked = 0; next != next_tcp; ++walked) {
     if (next == next_fragment) return refuse(synward_reason_fragment);
-    const bool known = next == next_hop_by_hop || next == next_routing ||
-                       next == next_destination_options;
+    const bool known =
+        next == next_hop_by_hop || next == next_routing || next == next_destination_options;
     if (!known || walked == extension_headers_max || bytes.size() < offset + 8) {
       return refuse(synward_reason_bad_extension_header);
     }

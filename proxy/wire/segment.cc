@@ -9,7 +9,9 @@ namespace {
 
 using Refusal = std::expected<void, Reason>;
 
-std::unexpected<Reason> refuse(Reason reason) { return std::unexpected(reason); }
+std::unexpected<Reason> refuse(Reason reason) {
+  return std::unexpected(reason);
+}
 
 Refusal read_header(Segment& segment) {
   const std::span<const std::uint8_t> tcp = segment.tcp();

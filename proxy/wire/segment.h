@@ -39,10 +39,10 @@ enum class ChecksumState : std::uint8_t {
 
 // A packet as it came, and what the queue said about it.
 struct PacketView {
-  std::span<std::uint8_t> bytes;      // from the IP header on; rewritten in place
-  std::size_t original_length = 0;    // before the copy range of the queue cut it
+  std::span<std::uint8_t> bytes;    // from the IP header on; rewritten in place
+  std::size_t original_length = 0;  // before the copy range of the queue cut it
   ChecksumState checksum = ChecksumState::unverified;
-  bool gso = false;                   // several segments in one; the kernel sums each
+  bool gso = false;  // several segments in one; the kernel sums each
 };
 
 // A checked TCP segment. Fields are in host order; `packet` is the mutable bytes they came from.

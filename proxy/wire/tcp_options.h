@@ -26,8 +26,8 @@ struct TcpOptions {
   std::optional<std::uint16_t> mss;
   std::optional<std::uint8_t> window_scale;  // 0..14: more is read as 14 (RFC 7323 2.3)
   bool sack_permitted = false;
-  bool fast_open = false;   // RFC 7413; refused by leaving it out of the answer
-  bool multipath = false;   // RFC 8684; likewise
+  bool fast_open = false;      // RFC 7413; refused by leaving it out of the answer
+  bool multipath = false;      // RFC 8684; likewise
   bool authenticated = false;  // TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925): cannot be translated
   std::optional<Timestamps> timestamps;
   std::uint8_t timestamps_offset = 0;  // of TSval

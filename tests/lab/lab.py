@@ -87,10 +87,16 @@ class Lab:
     def holding(self, connections, family=4, **options):
         return traffic.holding(self.client, network.endpoint(family), self.nginx.page, connections, **options)
 
+    def tcp_arrived(self):
+        """TCP packets that came to the client's and to the server's card so far."""
+        return tuple(ns.nft_counter("lab", "tcp_arrived") for ns in (self.client, self.server))
+
     def packets(self, interface="m0"):
-        """The middlebox card's counters: ("rx", "tx") packets."""
-        stats = json.loads(self.middlebox.ip("-s", "-j", "link", "show", interface))[0]["stats64"]
-        return stats["rx"]["packets"], stats["tx"]["packets"]
+        """(received, sent) packets of a card of the middlebox."""
+        with self.middlebox.entered():
+            lines = pathlib.Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines()
+        fields = next(line.split(":")[1].split() for line in lines if line.strip().startswith(f"{interface}:"))
+        return int(fields[1]), int(fields[9])
 
 
 def end_on_signals():

@@ -7,6 +7,7 @@ one of our own namespaces, so that nothing can reach the machine's own interface
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -66,6 +67,29 @@ class Namespace:
 
     def nft(self, script, check=True):
         return self.run("nft", "-f", "-", input=script, check=check)
+
+    @contextlib.contextmanager
+    def nft_ingress(self, interface, rules):
+        """Rules on what arrives at an interface, before everything else, while the block lasts.
+
+        `rules` may use the named counter `seen`; yields a function that reads it.
+        """
+        self.nft(f"""
+            table netdev observer {{
+              counter seen {{ }}
+              chain arriving {{
+                type filter hook ingress device {interface} priority -500; policy accept;
+                {rules}
+              }}
+            }}""")
+        try:
+            yield lambda: self.nft_counter("observer", "seen")
+        finally:
+            self.nft("delete table netdev observer\n")
+
+    def nft_counter(self, table, name):
+        listed = json.loads(self.run("nft", "-j", "list", "counter", "netdev", table, name).stdout)
+        return next(entry["counter"]["packets"] for entry in listed["nftables"] if "counter" in entry)
 
     def sysctl(self, **values):
         """sysctl(net__ipv4__ip_forward=1): two underscores stand for the dot."""

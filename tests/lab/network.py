@@ -136,18 +136,22 @@ class Network:
                             "net.ipv4.ip_local_port_range": "10000 65000"})
 
     def _discard(self):
-        if self.options.sink == "xdp":
+        # Before the discarding a counter: what of TCP came to either end, answers to nobody included.
+        xdp = self.options.sink == "xdp"
+        discard = "" if xdp else f"ip daddr {SPOOFED4} drop\nip6 daddr {SPOOFED6} drop"
+        for ns, interface, rules in ((self.client, "c0", discard), (self.server, "s0", "")):
+            ns.nft(f"""
+                table netdev lab {{
+                  counter tcp_arrived {{ }}
+                  chain arriving {{
+                    type filter hook ingress device {interface} priority -500; policy accept;
+                    meta l4proto tcp counter name tcp_arrived
+                    {rules}
+                  }}
+                }}""")
+        if xdp:
             program = build_directory() / "tests" / "sink.bpf.o"
             self.client.ip("-force", "link", "set", "dev", "c0", "xdpdrv", "obj", str(program), "sec", "xdp")
-            return
-        self.client.nft(f"""
-            table netdev sink {{
-              chain spoofed {{
-                type filter hook ingress device c0 priority -500; policy accept;
-                ip daddr {SPOOFED4} drop
-                ip6 daddr {SPOOFED6} drop
-              }}
-            }}""")
 
 
 def repository():

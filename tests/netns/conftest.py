@@ -18,7 +18,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "synward: needs the daemon itself")
-    config.addinivalue_line("markers", "hangs_with(defence): known to hang behind this defence")
+    config.addinivalue_line("markers", "known_to_fail_behind(defence): shows what synward is better at")
     if os.geteuid() != 0:
         pytest.exit("the lab makes network namespaces: run as root", returncode=1)
     labs.end_on_signals()
@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if defence != "synward" and item.get_closest_marker("synward"):
             item.add_marker(pytest.mark.skip(reason="needs the daemon"))
-        known = item.get_closest_marker("hangs_with")
+        known = item.get_closest_marker("known_to_fail_behind")
         if known and defence in known.args:
-            item.add_marker(pytest.mark.skip(reason=f"hangs behind {defence}: that is the point"))
+            item.add_marker(pytest.mark.skip(reason=f"fails behind {defence}: that is the point"))
 
 
 @pytest.fixture(name="defence", scope="module")

@@ -11,23 +11,10 @@ from lab.metrics import Difference
 CONNECTIONS = 10_000
 OFFERED = 130_000  # SYN/s
 REQUIRED = 100_000  # SYN/s that arrive at the daemon
+PATIENCE = 60  # seconds: a client's SYN may be lost several times where the machine is too slow for the flood
 
 
-def count_syns(lab):
-    """An nft counter of the SYNs to port 80, in front of everything in the middlebox."""
-    lab.middlebox.nft("""
-        table netdev observer {
-          chain arriving {
-            type filter hook ingress device m0 priority -500; policy accept;
-            tcp dport 80 tcp flags & (syn | ack) == syn counter
-          }
-        }""")
-
-    def stop():
-        text = lab.middlebox.run("nft", "list", "table", "netdev", "observer").stdout
-        lab.middlebox.nft("delete table netdev observer\n")
-        return int(text.split("counter packets ")[1].split()[0])
-    return stop
+SYNS = "tcp dport 80 tcp flags & (syn | ack) == syn counter name seen"
 
 
 def syns_seen(change):
@@ -36,27 +23,39 @@ def syns_seen(change):
             + change.total("queue_dropped_total", role="syn") + sum(change.dropped().values()))
 
 
+def attacked(lab, family):
+    """The clients' result, and the SYN/s that arrived at the daemon meanwhile."""
+    before, start = lab.defence.metrics(), time.monotonic()
+    with lab.flood(OFFERED, family=family):
+        result = lab.load(CONNECTIONS, family=family, concurrency=100, timeout=PATIENCE)
+        during, end = lab.defence.metrics(), time.monotonic()
+    arrived = Difference(before, during).total("syns_received_total", protected_service="web")
+    return result, arrived / (end - start)
+
+
+@pytest.mark.synward
 @pytest.mark.parametrize("family", [4, 6])
 def test_ten_thousand_connections_during_a_flood(lab, family):
-    metered = lab.defence.name == "synward"
-    observed = count_syns(lab) if metered else None
-    before, start = (lab.defence.metrics(), time.monotonic()) if metered else (None, 0)
-    with lab.flood(OFFERED, family=family):
-        result = lab.load(CONNECTIONS, family=family, concurrency=100)
-        during, end = (lab.defence.metrics(), time.monotonic()) if metered else (None, 0)
-    print(result)
-    if metered:
-        rate = Difference(before, during).total("syns_received_total", protected_service="web") / (end - start)
-        print(f"{rate:.0f} SYN/s arrived")
-        assert rate >= REQUIRED
+    before = lab.defence.metrics()
+    with lab.middlebox.nft_ingress("m0", SYNS) as observed:
+        result, rate = attacked(lab, family)
+        print(f"{rate:.0f} SYN/s arrived; clients: {result}")
         wait.until(lambda: lab.defence.metrics().total("queue_depth") == 0, "the queues to drain")
         change = Difference(before, lab.defence.metrics())
         assert observed() == syns_seen(change)
-        assert change.total("cookies_redeemed_total", protected_service="web") == CONNECTIONS
-        assert set(change.dropped()) <= {"unknown_segment"}
-    if lab.defence.name != "synproxy":  # which stalls and loses some: the reason for this project
-        assert result["failed"] == {}
-        assert result["ok"] == CONNECTIONS
+    assert result["failed"] == {}
+    assert result["ok"] == CONNECTIONS
+    assert change.total("cookies_redeemed_total", protected_service="web") == CONNECTIONS
+    assert change.dropped() == {}
+    assert rate >= REQUIRED
+
+
+@pytest.mark.known_to_fail_behind("synproxy")  # it stalls, and loses some: the reason for this project
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_thousand_connections_during_a_flood(lab, family):
+    with lab.flood(OFFERED, family=family):
+        result = lab.load(1000, family=family, concurrency=20, timeout=PATIENCE)
+    assert result["failed"] == {}
 
 
 @pytest.mark.synward

@@ -33,7 +33,7 @@ def test_refuses_a_namespace_that_is_not_a_labs_client(plain):
 
 
 def test_refuses_a_client_with_another_interface(plain):
-    plain.client.ip("link", "add", "other", "type", "dummy")
+    plain.client.ip("link", "add", "other", "type", "veth", "peer", "name", "other-peer")
     try:
         assert "another interface" in refusal(plain.client, "--target", network.endpoint(4))
     finally:

@@ -8,6 +8,7 @@ from lab import wait
 CONNECTIONS = 1000
 
 
+@pytest.mark.known_to_fail_behind("synproxy")  # it loses some
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_thousand_connections_at_once(lab, family):
     with lab.holding(CONNECTIONS, family=family, hold_seconds=1) as result:
@@ -16,9 +17,8 @@ def test_a_thousand_connections_at_once(lab, family):
                 wait.until(lambda s=side: established(lab, s) == CONNECTIONS, f"{CONNECTIONS} established, {side}")
         done = result()
     assert done["held"] == CONNECTIONS
-    if lab.defence.name != "synproxy":
-        assert done["failed"] == {}
-        assert done["ok"] == CONNECTIONS
+    assert done["failed"] == {}
+    assert done["ok"] == CONNECTIONS
 
 
 def established(lab, side):

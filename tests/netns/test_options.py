@@ -27,6 +27,7 @@ def set_timestamps(lab, on):
     lab.client.sysctl(net__ipv4__tcp_timestamps=1 if on else 0)
 
 
+@pytest.mark.known_to_fail_behind("synproxy")  # without timestamps it has nowhere to keep options
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_client_without_timestamps_keeps_its_options(lab, family):
     set_timestamps(lab, False)

@@ -139,6 +139,20 @@ def test_a_syn_is_answered_in_place_and_counted(lab, start, address):
     assert status["synacks"] == 1280
 
 
+def test_an_ipv6_answer_in_place_sends_no_redirect_to_the_server(lab, start):
+    def redirects():
+        text = lab.execute(lab.server, "cat", "/proc/net/snmp6").stdout
+        return next(line.split()[1] for line in text.splitlines() if "Icmp6InRedirects" in line)
+
+    before = redirects()
+    probe = start("serve", *SERVICES, "workers=1", "mode=reply")
+    lab.execute(lab.client, probe_program(), "flood", f"src={CLIENT6}", f"dst=[{SERVER6}]:443",
+                "count=128")
+    time.sleep(0.5)
+    assert probe.ask()["synacks"] == 128
+    assert redirects() == before
+
+
 def test_ipv4_fragments_reach_the_flow_queue_of_worker_0(lab, start):
     probe = start("serve", *SERVICES, "workers=3", "mode=drop")
     # Nothing may reassemble before raw: no conntrack in this namespace.

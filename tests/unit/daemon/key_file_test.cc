@@ -34,7 +34,7 @@ class KeyFile : public ::testing::Test {
 TEST_F(KeyFile, IsMadeAtTheFirstStartAndReadAtTheNext) {
   const auto made = load_or_create_key(path_);
   ASSERT_TRUE(made.has_value()) << made.error();
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0600U);
   EXPECT_EQ(status.st_size, 33);
@@ -47,9 +47,9 @@ TEST_F(KeyFile, ThatOthersMayReadIsRefusedWithItsCure) {
 }
 
 TEST_F(KeyFile, WithAnythingButThirtyTwoHexDigitsIsRefused) {
-  for (const char* text : {"", "\n", "00\n", "000102030405060708090a0b0c0d0e0g\n",
-                           "000102030405060708090a0b0c0d0e0f00\n",
-                           "+00102030405060708090a0b0c0d0e0f\n"}) {
+  for (const char* text :
+       {"", "\n", "00\n", "000102030405060708090a0b0c0d0e0g\n",
+        "000102030405060708090a0b0c0d0e0f00\n", "+00102030405060708090a0b0c0d0e0f\n"}) {
     write(text);
     EXPECT_FALSE(load_or_create_key(path_).has_value()) << text;
   }

@@ -13,9 +13,8 @@ class HandshakeSteps : public ::testing::TestWithParam<bool>, public Harness {
     settings.services = {{.listens = {service}, .backends = {}}};
   }
 };
-INSTANTIATE_TEST_SUITE_P(BothFamilies, HandshakeSteps, ::testing::Bool(), [](const auto& family) {
-  return family.param ? "IPv6" : "IPv4";
-});
+INSTANTIATE_TEST_SUITE_P(BothFamilies, HandshakeSteps, ::testing::Bool(),
+                         [](const auto& family) { return family.param ? "IPv6" : "IPv4"; });
 
 TEST_P(HandshakeSteps, SynIsAnsweredInPlaceWithItsOwnLengthAndOnlyItsOwnOptions) {
   SegmentToSend first = syn();

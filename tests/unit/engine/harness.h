@@ -13,12 +13,12 @@
 
 namespace synward::engine {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using wire::Endpoint;
 using wire::Segment;
 using wire::SegmentToSend;
 using wire::SeqNumber;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // A segment that left the engine, with the bytes that its views point into.
 struct Left {
@@ -35,7 +35,9 @@ inline SegmentToSend between(const Endpoint& source, const Endpoint& destination
   return segment;
 }
 
-inline Endpoint endpoint(const char* text) { return wire::parse_endpoint(text).value(); }
+inline Endpoint endpoint(const char* text) {
+  return wire::parse_endpoint(text).value();
+}
 
 class Harness {
  public:
@@ -83,9 +85,8 @@ class Harness {
   }
   Verdict arrive_bytes(std::vector<std::uint8_t>& bytes, Arrived side) {
     left.clear();
-    const Decision decision =
-        engine().on_packet(now, {bytes, bytes.size(), wire::ChecksumState::unverified, false},
-                           side, outbox_);
+    const Decision decision = engine().on_packet(
+        now, {bytes, bytes.size(), wire::ChecksumState::unverified, false}, side, outbox_);
     if (!decision.packet.empty()) keep(decision.packet);
     collect();
     return decision.verdict;
@@ -149,7 +150,8 @@ class Harness {
     return cookie;
   }
   std::int64_t state(Side side, tcp::State which) {
-    return counters().connections[static_cast<std::size_t>(side)][static_cast<std::size_t>(which)]
+    return counters()
+        .connections[static_cast<std::size_t>(side)][static_cast<std::size_t>(which)]
         .value();
   }
   std::uint64_t dropped(Reason reason) {

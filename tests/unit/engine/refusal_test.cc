@@ -8,8 +8,8 @@ class Refusals : public ::testing::Test, public Harness {};
 
 TEST_F(Refusals, SourcesThatNoClientHasAreNotAnswered) {
   settings.own_addresses = {wire::parse_address("203.0.113.1").value()};
-  for (const char* source : {"0.0.0.1", "127.0.0.1", "224.0.0.1", "255.255.255.255",
-                             "203.0.113.1", "198.51.100.10"}) {
+  for (const char* source :
+       {"0.0.0.1", "127.0.0.1", "224.0.0.1", "255.255.255.255", "203.0.113.1", "198.51.100.10"}) {
     client = {wire::parse_address(source).value(), 40000};
     EXPECT_EQ(from_client(syn()), Verdict::drop) << source;
     EXPECT_TRUE(left.empty()) << source;
@@ -29,7 +29,8 @@ TEST_F(Refusals, EveryTruncationOfASynHasAReasonAndNoReply) {
   std::vector<std::uint8_t> whole(wire::emitted_length_max(first));
   whole.resize(wire::emit(whole, first));
   for (std::size_t length = 0; length < whole.size(); ++length) {
-    std::vector<std::uint8_t> cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+    std::vector<std::uint8_t> cut(whole.begin(),
+                                  whole.begin() + static_cast<std::ptrdiff_t>(length));
     EXPECT_EQ(arrive_bytes(cut, {true, false}), Verdict::drop) << length;
     EXPECT_TRUE(left.empty()) << length;
   }

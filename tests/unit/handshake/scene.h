@@ -93,6 +93,14 @@ class HandshakeTest : public testing::TestWithParam<Family> {
                                      const std::vector<ServiceOffer>& offers = {full_offer}) {
     return redeem(keys, now, ack, offers);
   }
+
+  // The same where refusing would be a failure.
+  Redeemed must_redeem(const wire::Segment& ack,
+                       const std::vector<ServiceOffer>& offers = {full_offer}) {
+    const auto redeemed = redeem_now(ack, offers);
+    EXPECT_TRUE(redeemed.has_value());
+    return redeemed.value_or(Redeemed{});
+  }
 };
 
 inline const auto both_families = testing::Values(Family::ipv4, Family::ipv6);

@@ -113,7 +113,7 @@ TEST(CookieTsval, LiesWithinTheLast64MillisecondsForEveryOption) {
 
 // C9, as far as it can be had without state: other options may be up to 63 ms back, never more.
 TEST(CookieTsval, RunsBackByLessThan64WithOtherOptions) {
-  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same run every time
+  std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): repeatable
   __u32 last = 0;
   for (__u32 clock = 100; clock < 100000; clock += random() % 8) {
     const synward_client_offer offer = offer_of(0, random() % 16, random() % 8);
@@ -148,7 +148,7 @@ TEST(CookieRefine, NeverContradictsTheCookie) {
 }
 
 TEST(SharedHeaders, AreTheSameInCAndInCpp) {
-  std::mt19937_64 random(2);  // NOLINT(cert-msc51-cpp): the same run every time
+  std::mt19937_64 random(2);  // NOLINT(cert-msc32-c,cert-msc51-cpp): repeatable
   const auto number = [&] { return static_cast<__u32>(random()); };
   for (int i = 0; i < 10000; ++i) {
     const synward_cookie_key key{random(), random()};

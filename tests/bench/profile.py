@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""perf, as far as the comparison needs it."""
+
+import re
+
+from lab import netns
+
+LINES = 25
+
+
+def record(file, cpu, seconds):
+    netns.run(["perf", "record", "-q", "-C", cpu, "-F", "997", "-o", file, "--", "sleep", seconds],
+              timeout=seconds + 60)
+
+
+def summary(file):
+    """The heaviest functions, as text; the whole report lies beside the record."""
+    report = netns.run(["perf", "report", "-i", file, "--stdio", "--no-children", "--sort", "dso,symbol",
+                        "--percent-limit", "0.3"]).stdout
+    file.with_suffix(".txt").write_text(report)
+    lines = [re.sub(r"(\S)\s{2,}", r"\1  ", re.sub(r"(\s+-)+\s*$", "", line))
+             for line in report.splitlines() if line.strip() and not line.startswith("#")]
+    return "\n".join(lines[:LINES])
