@@ -33,8 +33,9 @@ class Section {
     const Element* element = find(key);
     if (element == nullptr) return {};
     auto value = parse_scalar(*element, key, parse);
-    if (value) target = static_cast<Target>(*std::move(value));
-    return {element->place, value.has_value()};
+    const bool valid = value.has_value();
+    if (valid) target = static_cast<Target>(*std::move(value));
+    return {element->place, valid};
   }
 
   template <typename Parse, typename Target>

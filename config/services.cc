@@ -51,6 +51,7 @@ void check_repeated_backends(Section& section, const std::vector<PlacedEndpoint>
 
 std::vector<wire::Endpoint> without_places(const std::vector<PlacedEndpoint>& placed) {
   std::vector<wire::Endpoint> result;
+  result.reserve(placed.size());
   for (const PlacedEndpoint& item : placed) result.push_back(item.endpoint);
   return result;
 }

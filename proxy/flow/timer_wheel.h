@@ -73,8 +73,8 @@ class TimerWheel {
     node.timer_slot = timer_disarmed;
   }
 
-  // A node whose deadline has passed, now disarmed, or no_index. Earlier ticks come first; within
-  // a tick the order is unspecified.
+  // A node whose deadline has passed, now disarmed, or no_index. Earlier ticks come first, save
+  // among nodes that were set aside; within a tick the order is unspecified.
   std::uint32_t pop_expired(Instant now) {
     std::uint32_t slot = overdue_slot;
     if (!in_use(overdue_slot)) {

@@ -76,7 +76,7 @@ std::uint64_t ChecksumPatch::words_sum(std::size_t offset, std::size_t length) c
 
 void ChecksumPatch::put_bytes(std::size_t offset, std::span<const std::uint8_t> bytes) {
   removed_ += words_sum(offset, bytes.size());
-  std::memcpy(area_.data() + offset, bytes.data(), bytes.size());
+  std::ranges::copy(bytes, area_.data() + offset);
   added_ += words_sum(offset, bytes.size());
 }
 

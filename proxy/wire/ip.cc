@@ -2,6 +2,7 @@
 #include "proxy/wire/ip.h"
 
 #include "proxy/wire/bytes.h"
+#include "proxy/wire/checksum.h"
 
 namespace synward::wire {
 namespace {
@@ -26,6 +27,10 @@ Result parse_ipv4(Bytes bytes) {
   if (header_length < ipv4_header_length || header_length > bytes.size() ||
       total_length < header_length) {
     return refuse(synward_reason_bad_ip_header);
+  }
+  // The kernel looks at it before its hooks run; no reason of ours shall depend on that.
+  if (fold(ones_sum(bytes.first(header_length))) != 0xffff) {
+    return refuse(synward_reason_bad_checksum);
   }
   constexpr std::uint16_t more_fragments_or_offset = 0x3fff;
   if ((load_be16(&bytes[6]) & more_fragments_or_offset) != 0) {

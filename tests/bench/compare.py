@@ -12,7 +12,7 @@ import sys
 import time
 
 from lab import lab as labs
-from lab import netns
+from lab import netns, quiet
 
 from . import machine, profile
 from .peers import PEERS
@@ -22,7 +22,7 @@ WARM_UP = 1.0  # seconds
 
 def measure(name, mode, args, profile_file=None):
     """One run in a lab of its own: what arrived at the middlebox and what it answered, per second."""
-    quiet = machine.wait_for_quiet(args.patience)
+    is_quiet = quiet.wait_for_quiet(args.patience)
     others = machine.napi_threads()
     with labs.Lab(options=machine.options(mode)) as lab:
         machine.pin(lab, mode, others)
@@ -36,7 +36,7 @@ def measure(name, mode, args, profile_file=None):
             time.sleep(args.seconds)
             after, took = lab.packets("m0"), time.monotonic() - start
     return {"arrived": (after[0] - before[0]) / took, "answered": (after[1] - before[1]) / took,
-            "quiet": quiet}
+            "quiet": is_quiet}
 
 
 def summary(values):

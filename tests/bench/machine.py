@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import time
 
 from lab import netns, network, wait
 
@@ -51,29 +50,6 @@ def pin(lab, mode, others):
     for pid, card in wait.until(mine, "the NAPI threads").items():
         cpu = MIDDLEBOX_CPU if card.startswith("m") else GENERATOR_CPU
         netns.run(["taskset", "-pc", cpu, pid])
-
-
-def _cpu_times():
-    fields = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
-    return fields[3] + fields[4], sum(fields[:8])  # idle and waiting; everything
-
-
-def busy_share(seconds=0.5):
-    """What others take of the machine while we do nothing, 0 to 1."""
-    idle, everything = _cpu_times()
-    time.sleep(seconds)
-    idle_after, everything_after = _cpu_times()
-    return 1 - (idle_after - idle) / max(everything_after - everything, 1)
-
-
-def wait_for_quiet(patience, limit=0.05):
-    """Whether the machine is ours. A figure from a shared core compares scheduling, not defences:
-    a realtime worker takes the core from a compiler, a NAPI thread does not."""
-    end = time.monotonic() + patience
-    while busy_share() > limit:
-        if time.monotonic() > end:
-            return False
-    return True
 
 
 def describe():

@@ -9,7 +9,7 @@ import threading
 import time
 
 from . import lab as labs
-from . import network, synward
+from . import network, quiet, synward
 from .metrics import Difference
 
 FLOOD_PPS = 100_000
@@ -24,6 +24,7 @@ WIDTH = 78
 class Scene:
     name: str
     result: dict
+    reached: int  # packets of the flood that reached the server
 
 
 def say(text="", end="\n"):
@@ -40,6 +41,7 @@ def clients(lab, family):
 
 
 def scene(name, lab, family, flooded):
+    before = lab.spoofed_at_server()
     if flooded:
         with lab.flood(FLOOD_PPS, family=family):
             time.sleep(1)  # the flood's own start-up: it is to be there before the clients are
@@ -47,7 +49,7 @@ def scene(name, lab, family, flooded):
     else:
         result = clients(lab, family)
     say(f"  {name}: {result['ok']} of {result['connections']} pages loaded")
-    return Scene(name, result)
+    return Scene(name, result, lab.spoofed_at_server() - before)
 
 
 def ordinary_server(lab, cookies):
@@ -67,13 +69,17 @@ class Watch(threading.Thread):
 
     def run(self):
         start, at, before = time.monotonic(), time.monotonic(), self._daemon.metrics()
+        shown, silent = None, 0
         while not self._ended.wait(1):
             now, after = time.monotonic(), self._daemon.metrics()
-            print(self._line(at - start, now - at, before, after), flush=True)
-            before, at = after, now
+            line = self._line(now - at, before, after)
+            silent = silent + 1 if line == shown else 0
+            if silent % 5 == 0:  # nothing new is said every five seconds
+                print(f"  {at - start:3.0f} s  {line}", flush=True)
+            shown, before, at = line, after, now
 
     @staticmethod
-    def _line(seconds, took, before, after):
+    def _line(took, before, after):
         web = {"protected_service": "web"}
         change = Difference(before, after)
         entries = after.total("half_open_connections", **web)
@@ -81,7 +87,7 @@ class Watch(threading.Thread):
         filled = round(20 * entries / limit) if limit else 0
         rate = [change.total(name, **web) / took for name in (
             "syns_received_total", "synacks_sent_total", "synack_retransmits_total", "cookies_redeemed_total")]
-        return (f"  {seconds:3.0f} s  [{'#' * filled:<20}] {entries:6.0f}/{limit:.0f}"
+        return (f"[{'#' * filled:<20}] {entries:6.0f}/{limit:.0f}"
                 f"  {rate[0]:8.0f}   {rate[1]:9.0f}  {rate[2]:7.0f}  {rate[3]:10.0f}")
 
     def stop(self):
@@ -113,12 +119,12 @@ def settle(daemon):
 
 def table(scenes):
     title("What the clients saw")
-    print(f"  {'':<44} {'loaded':>8} {'median':>9} {'p99':>9} {'worst':>9}")
+    print(f"  {'':<44} {'loaded':>8} {'median':>9} {'p99':>9} {'worst':>9}   flood at server")
     for entry in scenes:
         share = 100 * entry.result["ok"] / entry.result["connections"]
         times = entry.result["total_ms"] or {}
         shown = [f"{times[key]:.1f} ms" if times else "-" for key in ("median", "p99", "max")]
-        print(f"  {entry.name:<44} {share:7.1f}% {shown[0]:>9} {shown[1]:>9} {shown[2]:>9}")
+        print(f"  {entry.name:<44} {share:7.1f}% {shown[0]:>9} {shown[1]:>9} {shown[2]:>9}   {entry.reached:>15,}")
     failures = {entry.name: entry.result["failed"] for entry in scenes if entry.result["failed"]}
     for name, failed in failures.items():
         print(f"  {name}: {', '.join(f'{count} {reason}' for reason, count in failed.items())}")
@@ -149,9 +155,12 @@ def main():
         scenes.append(defended(lab, family))
         table(scenes)
     say()
-    say("Without synward the flood fills the server's own queue of half-open connections, and real clients find no "
-        "room in it. The server's own SYN cookies help, but the flood still reaches the server, and they lose "
-        "TCP options. With synward no SYN of the flood reaches the server.")
+    say("Without synward the flood reaches the server: it fills the server's queue of half-open connections, where "
+        "real clients then find no room, unless the server's own SYN cookies answer, which costs the server's time. "
+        "With synward the server sees only clients that have proved their address.")
+    if (busy := quiet.busy_share()) > 0.1:
+        say()
+        say(f"Something else keeps this machine {100 * busy:.0f} % busy: the figures are worse than they would be.")
     return 0
 
 

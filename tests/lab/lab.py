@@ -91,6 +91,10 @@ class Lab:
         """TCP packets that came to the client's and to the server's card so far."""
         return tuple(ns.nft_counter("lab", "tcp_arrived") for ns in (self.client, self.server))
 
+    def spoofed_at_server(self):
+        """Packets of spoofed sources that reached the server so far."""
+        return self.server.nft_counter("lab", "spoofed")
+
     def packets(self, interface="m0"):
         """(received, sent) packets of a card of the middlebox."""
         with self.middlebox.entered():

@@ -91,6 +91,13 @@ class Namespace:
         listed = json.loads(self.run("nft", "-j", "list", "counter", "netdev", table, name).stdout)
         return next(entry["counter"]["packets"] for entry in listed["nftables"] if "counter" in entry)
 
+    def tcp_statistics(self):
+        """The namespace's TCP counters of RFC 4022, by name: RetransSegs and so on."""
+        with self.entered():
+            with open("/proc/thread-self/net/snmp", encoding="ascii") as file:
+                names, values = [line.split()[1:] for line in file if line.startswith("Tcp:")]
+        return dict(zip(names, map(int, values)))
+
     def sysctl(self, **values):
         """sysctl(net__ipv4__ip_forward=1): two underscores stand for the dot."""
         self.set_sysctls({key.replace("__", "."): value for key, value in values.items()})

@@ -136,13 +136,16 @@ class Network:
                             "net.ipv4.ip_local_port_range": "10000 65000"})
 
     def _discard(self):
-        # Before the discarding a counter: what of TCP came to either end, answers to nobody included.
+        # Before the discarding, counters: what of TCP came to either end, answers to nobody
+        # included, and what of the flood reached the server.
         xdp = self.options.sink == "xdp"
         discard = "" if xdp else f"ip daddr {SPOOFED4} drop\nip6 daddr {SPOOFED6} drop"
-        for ns, interface, rules in ((self.client, "c0", discard), (self.server, "s0", "")):
+        count = f"ip saddr {SPOOFED4} counter name spoofed\nip6 saddr {SPOOFED6} counter name spoofed"
+        for ns, interface, rules in ((self.client, "c0", discard), (self.server, "s0", count)):
             ns.nft(f"""
                 table netdev lab {{
                   counter tcp_arrived {{ }}
+                  counter spoofed {{ }}
                   chain arriving {{
                     type filter hook ingress device {interface} priority -500; policy accept;
                     meta l4proto tcp counter name tcp_arrived

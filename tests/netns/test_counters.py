@@ -26,17 +26,34 @@ EXPECTED = [
 ]
 
 
-@pytest.fixture(name="calm", scope="module")
-def _calm(lab):
-    """100 connections, and the scrapes around them."""
-    if lab.defence.name != "synward":
-        pytest.skip("needs the daemon")
-    before = lab.defence.metrics()
+def retransmits(lab):
+    return sum(ns.tcp_statistics()["RetransSegs"] for ns in (lab.client, lab.server))
+
+
+def closed(lab):
+    return lab.defence.metrics().total("connections_closed_total", **WEB)
+
+
+def run_calmly(lab):
+    """100 connections and the scrapes around them; None if an endpoint had to send anything twice."""
+    wait.until(lambda: lab.defence.metrics().total("half_open_connections") == 0, "a quiet start")
+    before, sent_twice = lab.defence.metrics(), retransmits(lab)
     for family in (4, 6):
         assert lab.load(PER_FAMILY, family=family, concurrency=5)["ok"] == PER_FAMILY
-    wait.until(lambda: lab.defence.metrics().total("connections_closed_total", **WEB) == BOTH,
+    wait.until(lambda: closed(lab) == before.total("connections_closed_total", **WEB) + BOTH,
                "all connections to be closed", timeout=5)
-    return before, lab.defence.metrics()
+    return (before, lab.defence.metrics()) if retransmits(lab) == sent_twice else None
+
+
+@pytest.fixture(name="calm", scope="module")
+def _calm(lab):
+    """Calm is when no endpoint retransmits: on a busy machine that can need another try."""
+    if lab.defence.name != "synward":
+        pytest.skip("needs the daemon")
+    for _ in range(5):
+        if scrapes := run_calmly(lab):
+            return scrapes
+    pytest.fail("the machine is too busy: the clients' and the server's own TCP retransmit")
 
 
 @pytest.mark.parametrize("name, labels, value", EXPECTED, ids=lambda part: str(part).replace(" ", ""))

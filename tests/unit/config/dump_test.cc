@@ -23,12 +23,11 @@ TEST(ConfigDump, LoadsAgainToTheDefaults) {
 
 TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
   Settings settings = least();
-  settings.services.push_back({.name = "both",
-                               .listen = {*wire::parse_endpoint("203.0.113.11:1"),
-                                          *wire::parse_endpoint("[2001:db8::1]:65535")},
-                               .backends = {*wire::parse_endpoint("198.51.100.1:80"),
-                                            *wire::parse_endpoint("[2001:db8::2]:80")},
-                               .when_down = WhenDown::reset});
+  settings.services.push_back(
+      {.name = "both",
+       .listen = {endpoint("203.0.113.11:1"), endpoint("[2001:db8::1]:65535")},
+       .backends = {endpoint("198.51.100.1:80"), endpoint("[2001:db8::2]:80")},
+       .when_down = WhenDown::reset});
   settings.half_open = {1, 10ms, 8, 100, 99};
   settings.cookies.key_file = "/tmp/key";
   settings.splice = {SpliceEngine::userspace, 16'777'216, 60s, 3'661'001ms, {1 << 20, 1ULL << 40},
@@ -40,7 +39,7 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
   settings.realtime = 99;
   settings.on_overload = OnPressure::pass;
   settings.on_exit = OnPressure::drop;
-  settings.metrics_listen = *wire::parse_endpoint("0.0.0.0:1");
+  settings.metrics_listen = endpoint("0.0.0.0:1");
   settings.control_socket = "/tmp/socket";
   expect_round_trip(settings);
 }

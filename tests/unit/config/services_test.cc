@@ -27,8 +27,8 @@ TEST(ConfigServices, ReadsAddressesOfBothFamilies) {
                       "  - {name: mail, listen: ['203.0.113.10:25'], mode: always}\n");
   ASSERT_EQ(settings.services.size(), 2U);
   const Service& web = settings.services[0];
-  EXPECT_EQ(web.listen[1], *wire::parse_endpoint("[2001:db8:1::10]:443"));
-  EXPECT_EQ(web.backends[0], *wire::parse_endpoint("198.51.100.10:443"));
+  EXPECT_EQ(web.listen[1], endpoint("[2001:db8:1::10]:443"));
+  EXPECT_EQ(web.backends[0], endpoint("198.51.100.10:443"));
   EXPECT_EQ(web.when_down, WhenDown::reset);
   EXPECT_EQ(settings.services[1].name, "mail");
 }

@@ -18,6 +18,10 @@ inline std::string with_required(std::string_view rest) {
   return std::string(required).append(rest);
 }
 
+inline wire::Endpoint endpoint(std::string_view text) {
+  return wire::parse_endpoint(text).value_or(wire::Endpoint{});
+}
+
 // Every problem on a line of its own, as LINE:COL: WHAT.
 inline std::string listed(const Loaded& loaded) {
   std::string text;

@@ -88,6 +88,7 @@ TEST_F(AdmissionTest, an_entry_is_kept_for_its_first_wait_and_the_room_above_is_
 
 TEST_F(AdmissionTest, between_the_watermarks_nobody_gives_way) {
   fill(80, boot);
+  ASSERT_TRUE(admission.pressured(queue));
   shrink(60);
   ASSERT_TRUE(admission.pressured(queue));
   EXPECT_EQ(admission.decide(queue, spread_key(200).client, boot + 10s).displace, nullptr);
