@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace synward::config {
 namespace {
@@ -25,13 +25,14 @@ std::string_view beginning(std::string_view text) {
 }  // namespace
 
 void Problems::add(Place place, std::string what) {
-  found_.push_back({place.line, place.column, std::move(what)});
+  found_.emplace(place, std::move(what));
 }
 
 std::vector<Problem> Problems::sorted() && {
-  std::ranges::stable_sort(
-      found_, {}, [](const Problem& problem) { return Place{problem.line, problem.column}; });
-  return std::move(found_);
+  std::vector<Problem> result;
+  result.reserve(found_.size());
+  for (auto& [place, what] : found_) result.push_back({place.line, place.column, std::move(what)});
+  return result;
 }
 
 std::string format_problem(std::string_view file, const Problem& problem) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
+#include <compare>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +31,7 @@ class Problems {
   std::vector<Problem> sorted() &&;
 
  private:
-  std::vector<Problem> found_;
+  std::multimap<Place, std::string> found_;  // those of one place in the order they were found
 };
 
 // "FILE:LINE:COL: error: WHAT", the form compilers print and editors jump to.

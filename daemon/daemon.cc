@@ -69,8 +69,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   // 2. The key, and the clock that epochs are counted by.
   const auto key = load_or_create_key(settings.cookies.key_file);
   if (!key) return std::unexpected(key.error());
-  daemon->clock_ =
-      std::make_unique<ClockAnchor>(settings.cookies.key_file, io::wall_offset());
+  daemon->clock_ = std::make_unique<ClockAnchor>(settings.cookies.key_file, io::wall_offset());
   const HostFacts host{.server_mtu = smallest_mtu(settings.interfaces.server),
                        .own_addresses = io::host_addresses(),
                        .master_key = *key,
@@ -83,7 +82,8 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
   }
   if (auto started = daemon->start_metrics(); !started) return std::unexpected(started.error());
   daemon->choose_reply_path();
-  auto ruleset = io::Ruleset::install(ruleset_plan(settings, daemon->workers_count_));
+  auto ruleset = io::Ruleset::install(ruleset_plan(
+      settings, daemon->workers_count_, static_cast<std::uint32_t>(random_hash_key()[0])));
   if (!ruleset) return std::unexpected(ruleset.error());
   daemon->ruleset_ = std::make_unique<io::Ruleset>(std::move(*ruleset));
   service::log_info(
@@ -122,6 +122,7 @@ Result Daemon::open_worker(const HostFacts& host, unsigned index) {
                   .cpu = pin ? std::optional(cpus[index]) : std::nullopt,
                   .realtime = settings_.realtime,
                   .mark = settings_.mark.value,
+                  .mark_mask = settings_.mark.mask,
                   .client_interfaces = indices(settings_.interfaces.client),
                   .server_interfaces = indices(settings_.interfaces.server)};
   Counters& counters = counters_.emplace_back(backend_counts(settings_));

@@ -35,7 +35,8 @@ unsigned worker_count(const config::Settings& settings) {
   return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
 }
 
-io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers) {
+io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers,
+                             std::uint32_t steering_seed) {
   io::RulesetPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
@@ -43,7 +44,8 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers)
                        .queue_start = settings.queue_start,
                        .workers = static_cast<std::uint16_t>(workers),
                        .mark = settings.mark.value,
-                       .mark_mask = settings.mark.mask};
+                       .mark_mask = settings.mark.mask,
+                       .steering_seed = steering_seed};
   for (const config::Service& service : settings.services) {
     plan.listens.insert(plan.listens.end(), service.listen.begin(), service.listen.end());
     const auto& sources = service.backends.empty() ? service.listen : service.backends;

@@ -21,7 +21,9 @@ struct HostFacts {
 };
 
 unsigned worker_count(const config::Settings& settings);  // `auto`: CPUs that we may run on
-io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers);
+// The seed keeps a flood from aiming at one worker; drawn once per process.
+io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers,
+                             std::uint32_t steering_seed);
 // Bounds are divided so that the workers' shares add up to what was set.
 engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
                                        unsigned workers, unsigned worker);

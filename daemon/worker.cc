@@ -135,17 +135,19 @@ std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
 
 void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
                      const engine::Decision& decision) {
+  // The bits outside the mask are the operator's: policy routing goes on working.
+  const std::uint32_t mark = (packet.mark & ~plan_.mark_mask) | plan_.mark;
   switch (decision.verdict) {
     case engine::Verdict::drop:
     case engine::Verdict::consume:
       queue.drop(packet.id);
       return;
     case engine::Verdict::forward:
-      queue.accept(packet.id, plan_.mark, decision.packet);
+      queue.accept(packet.id, mark, decision.packet);
       return;
     case engine::Verdict::reply:
       if (directives_.reply_in_place.load(std::memory_order_relaxed)) {
-        queue.accept(packet.id, plan_.mark, decision.packet);
+        queue.accept(packet.id, mark, decision.packet);
       } else {
         injector_.add(decision.packet);
         queue.drop(packet.id);

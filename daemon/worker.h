@@ -27,7 +27,8 @@ struct WorkerPlan {
   unsigned index = 0;
   std::optional<int> cpu;       // to be pinned to
   std::optional<int> realtime;  // SCHED_FIFO priority
-  std::uint32_t mark = 0;       // of every packet that synward lets on
+  // Set on every packet that synward lets on; bits outside the mask are left as they were.
+  std::uint32_t mark = 0, mark_mask = 0;
   std::vector<unsigned> client_interfaces, server_interfaces;  // by ifindex
 };
 

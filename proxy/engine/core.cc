@@ -18,11 +18,13 @@ constexpr std::uint32_t backlog_per_retransmit = 64;
 constexpr std::uint32_t retransmits_per_second_min = 16;
 
 flood::AdmissionSettings admission_settings(const EngineSettings& settings) {
-  return {.high_entries = percent_of(settings.backlog, settings.high_watermark_percent),
-          .low_entries = percent_of(settings.backlog, settings.low_watermark_percent),
-          .retransmits_per_second =
-              std::max(settings.backlog / backlog_per_retransmit, retransmits_per_second_min),
-          .keep_at_least = settings.synack_timeout};
+  // At least 1: a tiny backlog is not always under pressure.
+  return {
+      .high_entries = std::max(percent_of(settings.backlog, settings.high_watermark_percent), 1U),
+      .low_entries = percent_of(settings.backlog, settings.low_watermark_percent),
+      .retransmits_per_second =
+          std::max(settings.backlog / backlog_per_retransmit, retransmits_per_second_min),
+      .keep_at_least = settings.synack_timeout};
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ class Keyring {
   bool stepped(Duration wall_offset) const;
   // The wall clock was stepped. The offset before it is accepted for 128 s more; of two steps
   // within that time the older offset is forgotten. A successor that reads both offsets from disk
-  // calls it with the instant of the step.
+  // calls it with the instant of the step. After a step back epochs come a second time, and what
+  // was made in them is good again until they end.
   void re_anchor(Duration wall_offset, Instant now);
 
   Epoch epoch(Instant now) const;

@@ -40,15 +40,20 @@ ensure_mounts() {
       return 0
     fi
     export SYNWARD_MOUNTS=private
+    # A root that is no mount point has no name to make private by: what is mounted here could be
+    # seen outside, so it is unmounted again.
     # shellcheck disable=SC2016
-    exec unshare --mount --propagation private -- bash -c '
+    exec unshare --mount --propagation unchanged -- bash -c '
       set -e
       mount --rbind / /mnt
+      trap "umount -l /mnt" EXIT
+      trap "exit 143" HUP INT TERM
+      mount --make-rprivate /mnt
       [ -e /mnt/proc/self/mounts ] || mount -t proc proc /mnt/proc
       mountpoint -q /mnt/sys || mount -t sysfs sysfs /mnt/sys
       mkdir -p /mnt/dev/shm
       mountpoint -q /mnt/dev/shm || mount -t tmpfs tmpfs /mnt/dev/shm
-      exec chroot /mnt bash -c "cd \"\$1\" && shift && exec \"\$@\"" bash "$PWD" "$@"
+      chroot /mnt bash -c "cd \"\$1\" && shift && exec \"\$@\"" bash "$PWD" "$@"
     ' bash "$0" "$@"
   fi
 }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import queue
 import subprocess
 import threading
@@ -94,4 +95,10 @@ class Probe:
 
 
 def probe_program():
-    return os.environ.get("SYNWARD_QUEUE_PROBE", "build/tests/netns/probes/queue_probe")
+    """SYNWARD_QUEUE_PROBE, else that of the build directory (SYNWARD_BUILD, else build)."""
+    build = os.environ.get("SYNWARD_BUILD", pathlib.Path(__file__).resolve().parents[3] / "build")
+    path = pathlib.Path(build) / "tests" / "netns" / "probes" / "queue_probe"
+    path = pathlib.Path(os.environ.get("SYNWARD_QUEUE_PROBE", path))
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: build the project first (cmake --build build)")
+    return str(path)

@@ -11,7 +11,7 @@ namespace synward::flow {
 namespace {
 
 wire::Address address(const char* text) {
-  return *wire::parse_address(text);
+  return wire::parse_address(text).value_or(wire::Address{});
 }
 
 TEST(SourcePrefix, is_24_bits_of_ipv4_and_64_of_ipv6) {

@@ -65,7 +65,7 @@ TEST_F(FlowTableTest, an_idle_timeout_of_two_hours_is_popped_once_and_when_due) 
   unsigned wakes = 0;
   while (table.pop_expired(now) == nullptr) {
     ASSERT_LT(now, boot + 3h);
-    now = *table.next_deadline();
+    now = table.next_deadline().value_or(Instant::max());
     ++wakes;
   }
   EXPECT_GE(now, boot + 2h);

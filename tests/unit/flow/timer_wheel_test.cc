@@ -26,6 +26,10 @@ std::vector<std::uint32_t> pop_all(Wheel& wheel, Instant now) {
   return popped;
 }
 
+Instant next_or_never(const Wheel& wheel) {
+  return wheel.next_deadline().value_or(Instant::max());
+}
+
 struct TimerWheelTest : testing::Test {
   std::vector<Node> nodes = std::vector<Node>(200);
   Wheel wheel{nodes.data(), boot};
@@ -39,8 +43,7 @@ TEST_F(TimerWheelTest, an_empty_wheel_never_wakes_the_loop) {
 TEST_F(TimerWheelTest, pops_no_earlier_than_the_deadline_and_at_the_instant_it_announced) {
   const Instant deadline = boot + 1s;
   wheel.arm(3, boot, deadline);
-  ASSERT_TRUE(wheel.next_deadline());
-  const Instant due = *wheel.next_deadline();
+  const Instant due = next_or_never(wheel);
   EXPECT_GE(due, deadline);
   EXPECT_LT(due, deadline + Wheel::tick);
   EXPECT_EQ(wheel.pop_expired(due - 1ns), no_index);
@@ -73,7 +76,7 @@ TEST_F(TimerWheelTest, a_deadline_beyond_the_horizon_is_popped_at_the_horizon) {
 }
 
 TEST_F(TimerWheelTest, pops_in_the_order_of_deadlines_that_are_a_tick_apart) {
-  std::mt19937_64 random{1};
+  std::mt19937_64 random{nodes.size()};
   std::vector<std::uint32_t> expected(nodes.size());
   std::iota(expected.begin(), expected.end(), 0U);
   std::vector<std::uint32_t> shuffled = expected;
@@ -86,7 +89,7 @@ TEST_F(TimerWheelTest, after_a_suspend_all_that_is_overdue_comes_and_nothing_els
   wheel.arm(0, boot, boot + 1s);
   wheel.arm(1, boot, boot + 100s);
   const Instant woken = boot + 9h;
-  EXPECT_LE(*wheel.next_deadline(), woken);
+  EXPECT_LE(next_or_never(wheel), woken);
   EXPECT_EQ(pop_all(wheel, woken), (std::vector<std::uint32_t>{0, 1}));
 }
 
@@ -96,7 +99,7 @@ TEST_F(TimerWheelTest, arming_after_a_suspend_before_popping_keeps_the_new_deadl
   wheel.arm(1, boot, boot + 100s);
   const Instant woken = boot + 9h;
   wheel.arm(2, woken, woken + 1s);
-  EXPECT_LE(*wheel.next_deadline(), woken);
+  EXPECT_LE(next_or_never(wheel), woken);
   wheel.cancel(1);
   EXPECT_EQ(pop_all(wheel, woken), std::vector<std::uint32_t>{0});
   EXPECT_EQ(wheel.pop_expired(woken + 999ms), no_index);

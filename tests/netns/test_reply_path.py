@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where challenges cannot go back in place, they go by raw socket, and the log says which line
+would cure it."""
+
+import pytest
+
+from lab import synward, wait
+from lab import lab as labs
+
+
+@pytest.fixture(name="fresh")
+def _fresh():
+    with labs.Lab() as lab:
+        yield lab
+
+
+def test_strict_reverse_path_filter_is_seen_at_start(fresh):
+    fresh.middlebox.set_sysctls({"net.ipv4.conf.m0.rp_filter": 1})
+    daemon = fresh.protect(synward.Synward())
+    assert "rp_filter" in daemon.log()
+    assert fresh.load(20)["ok"] == 20
+
+
+def test_redirects_are_seen_at_start(fresh):
+    fresh.middlebox.set_sysctls({"net.ipv4.conf.m0.send_redirects": 1})
+    daemon = fresh.protect(synward.Synward())
+    assert "send_redirects" in daemon.log()
+    assert fresh.load(20)["ok"] == 20
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_forward_policy_that_drops_replies_is_found_out(fresh, family):
+    fresh.middlebox.nft("""
+        table inet firewall {
+          chain forward {
+            type filter hook forward priority filter; policy drop;
+            iifname "m0" oifname "m1" accept
+            iifname "m1" oifname "m0" accept
+          }
+        }""")
+    try:
+        daemon = fresh.protect(synward.Synward())
+        assert fresh.load(5, family=family)["ok"] == 5
+        wait.until(lambda: "by raw socket" in daemon.log(), "the fallback", timeout=5)
+        assert fresh.load(20, family=family)["ok"] == 20
+    finally:
+        fresh.middlebox.nft("delete table inet firewall\n")
