@@ -95,7 +95,7 @@ std::string dump(const Settings& settings) {
   text += fmt::format("mark: {}\n", format_mark(settings.mark));
   text += fmt::format("realtime: {}\n", number_or(settings.realtime, "off"));
   text += fmt::format("on_overload: {}\n", on_pressure_words.name_of(settings.on_overload));
-  text += fmt::format("on_exit: {}\n", on_pressure_words.name_of(settings.on_exit));
+  text += fmt::format("on_exit: {}\n", on_exit_words.name_of(settings.on_exit));
   text += fmt::format("metrics: {{listen: {}}}\n", in_quotes(to_string(settings.metrics_listen)));
   text += fmt::format("control: {{socket: {}}}\n", in_quotes(settings.control_socket));
   return text;

@@ -31,6 +31,9 @@ constexpr std::array<Word<ShieldMode>, 4> shield_mode_table{
      {"generic", ShieldMode::generic, false}}};
 constexpr std::array<Word<OnPressure>, 2> on_pressure_table{
     {{"drop", OnPressure::drop}, {"pass", OnPressure::pass}}};
+// The guard rule that `drop` leaves behind is not built yet.
+constexpr std::array<Word<OnPressure>, 2> on_exit_table{
+    {{"drop", OnPressure::drop, false}, {"pass", OnPressure::pass}}};
 
 bool is_label_character(char character) {
   return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
@@ -69,6 +72,7 @@ constinit const OneOf<SpliceEngine> engine_words{engine_table};
 constinit const OneOf<UnknownSegments> unknown_segments_words{unknown_segments_table};
 constinit const OneOf<ShieldMode> shield_mode_words{shield_mode_table};
 constinit const OneOf<OnPressure> on_pressure_words{on_pressure_table};
+constinit const OneOf<OnPressure> on_exit_words{on_exit_table};
 
 Parsed<std::string> parse_interface_name(std::string_view text) {
   if (text.empty() || text.size() > interface_name_bytes_max) {

@@ -68,6 +68,7 @@ extern const OneOf<WhenDown> when_down_words;
 extern const OneOf<SpliceEngine> engine_words;
 extern const OneOf<UnknownSegments> unknown_segments_words;
 extern const OneOf<ShieldMode> shield_mode_words;
-extern const OneOf<OnPressure> on_pressure_words;
+extern const OneOf<OnPressure> on_pressure_words;  // on_overload
+extern const OneOf<OnPressure> on_exit_words;
 
 }  // namespace synward::config

@@ -128,7 +128,7 @@ void read_settings(const Element& root_element, Settings& settings, Problems& pr
   root.read("mark", MarkWithMask{}, settings.mark);
   root.read("realtime", range::realtime, settings.realtime);
   root.read("on_overload", on_pressure_words, settings.on_overload);
-  root.read("on_exit", on_pressure_words, settings.on_exit);
+  root.read("on_exit", on_exit_words, settings.on_exit);
   read_metrics(root, settings);
   read_control(root, settings);
   root.finish();

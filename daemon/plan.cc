@@ -32,7 +32,10 @@ unsigned worker_count(const config::Settings& settings) {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
+  // As many as the configuration would let an operator ask for.
+  constexpr unsigned workers_max = 64;
+  const unsigned queues_left = (65536U - settings.queue_start) / 2;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&set)), 1U, std::min(workers_max, queues_left));
 }
 
 io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers,

@@ -22,7 +22,9 @@ std::uint64_t score(const flow::HashKey& key, const flow::HalfOpenKey& connectio
 
 Choice::Choice(const Directory& directory, std::size_t services, const flow::HashKey& key)
     : directory_(directory), key_(key), passed_over_until_(services) {
-  for (auto& until : passed_over_until_) until.assign(backends_max, Instant{});
+  for (std::size_t i = 0; i < services; ++i) {
+    passed_over_until_[i].assign(directory.backend_count(i), Instant{});
+  }
 }
 
 std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, std::uint64_t tried,
@@ -32,7 +34,7 @@ std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, s
   std::uint64_t best_score = 0;
   bool best_is_well = false;
   for (const std::uint16_t position : directory_.candidates(connection.listen)) {
-    if ((tried >> position & 1) != 0) continue;
+    if ((tried & tried_bit(position)) != 0) continue;
     const bool is_well = passed_over_until_[listen.service][position] <= now;
     const std::uint64_t its_score =
         score(key_, connection, directory_.backend(listen.service, position));

@@ -11,7 +11,12 @@
 
 namespace synward::backend {
 
-inline constexpr std::size_t backends_max = 64;        // per service: one bit each in a flow
+// Of a listed service's backends; a transparent listen has only itself to choose.
+inline constexpr std::size_t backends_max = 64;
+// In a set of backends that were tried.
+inline std::uint64_t tried_bit(std::uint16_t position) {
+  return std::uint64_t{1} << (position % backends_max);
+}
 inline constexpr std::chrono::seconds passed_over{5};  // S3
 
 // Rendezvous hashing: each backend scores a connection, the highest score wins. A backend that
@@ -21,7 +26,7 @@ class Choice {
  public:
   Choice(const Directory& directory, std::size_t services, const flow::HashKey& key);
 
-  // Among the listen's candidates that are not in `tried` (bit = position): the best one that did
+  // Among the listen's candidates that are not in `tried`: the best one that did
   // not fail lately, else the best one; nullopt when all were tried.
   std::optional<std::uint16_t> next(const flow::HalfOpenKey& connection, std::uint64_t tried,
                                     Instant now) const;

@@ -24,8 +24,8 @@ Directory::Directory(const std::vector<ServicePlan>& services) {
     for (std::size_t position = 0; position < plan.listens.size(); ++position) {
       const wire::Endpoint& endpoint = plan.listens[position];
       const auto index = static_cast<std::uint16_t>(listens_.size());
-      listens_.push_back({endpoint, static_cast<std::uint16_t>(service),
-                          static_cast<std::uint16_t>(position)});
+      listens_.push_back(
+          {endpoint, static_cast<std::uint16_t>(service), static_cast<std::uint16_t>(position)});
       by_endpoint_.emplace(endpoint, index);
       addresses_.emplace(endpoint.address, true);
       std::vector<std::uint16_t>& candidates = candidates_.emplace_back();

@@ -41,6 +41,7 @@ class Directory {
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
+  std::size_t backend_count(std::size_t service) const { return backends_[service].size(); }
   const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
     return backends_[service][position];
   }

@@ -38,7 +38,7 @@ Instant next_attempt(const Core& core, const Flow& flow, Instant now) {
 
 void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now) {
   flow.backend = position;
-  flow.backends_tried |= std::uint64_t{1} << position;
+  flow.backends_tried |= backend::tried_bit(position);
   flow.backend_endpoint = core.directory.backend(flow.service, position);
   flow.backend_syns = 0;
   flow.backend_syn_at = now;

@@ -20,8 +20,7 @@ bool reopens(const Flow& flow, const wire::Segment& syn) {
          syn.seq > flow.connection.client.snd_nxt;
 }
 
-void remember(Core& core, const Arrival& arrival, const synward_client_offer& offer,
-              SeqNumber isn) {
+void remember(Core& core, const Arrival& arrival, const handshake::Handshake& handshake) {
   ServiceState& service = arrival.service;
   const auto admitted = service.admission.decide(service.queue, arrival.key.client, arrival.now);
   if (admitted.displace != nullptr) {
@@ -35,11 +34,10 @@ void remember(Core& core, const Arrival& arrival, const synward_client_offer& of
     service.counters.half_open_untracked.add();
     return;
   }
-  entry->client_isn = arrival.segment.seq.value();
-  entry->challenge_isn = isn.value();
-  entry->client_tsval =
-      arrival.segment.options.timestamps ? arrival.segment.options.timestamps->value : 0;
-  entry->offer = offer;
+  entry->client_isn = handshake.client_isn.value();
+  entry->challenge_isn = handshake.challenge_isn.value();
+  entry->client_tsval = handshake.client_tsval;
+  entry->offer = handshake.offer;
   ServiceCounters& counters = service.counters;
   counters.half_open_connections.add(1);
   if (counters.half_open_connections.value() > counters.half_open_peak.value()) {
@@ -75,11 +73,14 @@ void forget(ServiceState& service, HalfOpenEntry& entry) {
 }
 
 wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& entry) {
-  const handshake::Handshake handshake{{entry.key.client, entry.key.client_port},
-                                       core.service_endpoint(entry.key.listen),
-                                       SeqNumber(entry.client_isn)};
-  return handshake::challenge(core.keys, now, handshake, SeqNumber(entry.challenge_isn),
-                              entry.offer, core.offer(entry.key.listen), entry.client_tsval);
+  handshake::Handshake handshake;
+  handshake.client = {entry.key.client, entry.key.client_port};
+  handshake.service = core.service_endpoint(entry.key.listen);
+  handshake.client_isn = SeqNumber(entry.client_isn);
+  handshake.challenge_isn = SeqNumber(entry.challenge_isn);
+  handshake.offer = entry.offer;
+  handshake.client_tsval = entry.client_tsval;
+  return handshake::challenge(core.keys, now, handshake, core.offer(entry.key.listen));
 }
 
 Decision answer_syn(Core& core, const Arrival& arrival) {
@@ -108,14 +109,11 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
     forget(service, *entry);
   }
 
-  const synward_client_offer offer = handshake::client_offer(syn);
   const handshake::ServiceOffer& ours = core.offer(arrival.key.listen);
-  const handshake::Handshake handshake{syn.source, syn.destination, syn.seq};
-  const SeqNumber isn = handshake::challenge_isn(core.keys, arrival.now, handshake, offer, ours);
-  remember(core, arrival, offer, isn);
-  return answer(arrival,
-                handshake::challenge(core.keys, arrival.now, handshake, isn, offer, ours,
-                                     syn.options.timestamps ? syn.options.timestamps->value : 0));
+  handshake::Handshake handshake = handshake::handshake_of(syn);
+  handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
+  remember(core, arrival, handshake);
+  return answer(arrival, handshake::challenge(core.keys, arrival.now, handshake, ours));
 }
 
 // RFC 9293 3.10.7.4 (RFC 5961 4): <SEQ=SND.NXT><ACK=RCV.NXT>, and nothing changes. A client that

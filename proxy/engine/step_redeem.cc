@@ -23,8 +23,13 @@ std::optional<handshake::Redeemed> redeem_from_queue(Core& core, const Arrival& 
   // SEQ = ISN is a keep-alive or a probe; beyond ISN+1 is data that overtook the acknowledgement.
   const std::int32_t ahead = ack.seq - client_isn;
   if (ack.ack != challenge_isn + 1 || ahead < 0 || ahead > offer.window + 1) return std::nullopt;
-  const handshake::Handshake handshake{ack.source, ack.destination, client_isn};
-  if (!handshake::cookie_matches(core.keys, arrival.now, handshake, challenge_isn, {&offer, 1})) {
+  handshake::Handshake handshake;
+  handshake.client = ack.source;
+  handshake.service = ack.destination;
+  handshake.client_isn = client_isn;
+  handshake.challenge_isn = challenge_isn;
+  handshake.offer = entry.offer;
+  if (!handshake::promised_offer(core.keys, arrival.now, handshake, {&offer, 1})) {
     return std::nullopt;
   }
   return handshake::Redeemed{client_isn, entry.offer, 0};

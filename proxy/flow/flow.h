@@ -38,7 +38,7 @@ struct Flow {
   Instant last_segment{};
   wire::Endpoint backend_endpoint;
   std::uint8_t backend_syns = 0;     // sent to the present backend
-  std::uint64_t backends_tried = 0;  // bit = position in the service's list
+  std::uint64_t backends_tried = 0;  // backend::tried_bit
   synward_client_offer client_offer{};
   std::uint8_t promised_flags = 0;  // what was promised of its offer: SYNWARD_OFFER_*
   std::uint16_t backend_mss = 0;

@@ -79,25 +79,4 @@ std::optional<Redeemed> redeem(Keyring& keys, Instant now, const wire::Segment& 
 std::optional<std::size_t> promised_offer(Keyring& keys, Instant now, const Handshake& handshake,
                                           std::span<const ServiceOffer> offers);
 
-// For callers that still have the parts of a handshake apart; to go with the last of them.
-inline wire::SeqNumber challenge_isn(Keyring& keys, Instant now, Handshake handshake,
-                                     const synward_client_offer& client,
-                                     const ServiceOffer& service) {
-  handshake.offer = client;
-  return challenge_isn(keys, now, handshake, service);
-}
-inline wire::SegmentToSend challenge(  // NOLINT(readability-function-size)
-    const Keyring& keys, Instant now, Handshake handshake, wire::SeqNumber isn,
-    const synward_client_offer& client, const ServiceOffer& service, std::uint32_t client_tsval) {
-  handshake.challenge_isn = isn;
-  handshake.offer = client;
-  handshake.client_tsval = client_tsval;
-  return challenge(keys, now, handshake, service);
-}
-inline bool cookie_matches(Keyring& keys, Instant now, Handshake handshake, wire::SeqNumber isn,
-                           std::span<const ServiceOffer> offers) {
-  handshake.challenge_isn = isn;
-  return promised_offer(keys, now, handshake, offers).has_value();
-}
-
 }  // namespace synward::handshake

@@ -57,10 +57,6 @@ Keyring::Keyring(const MasterKey& master, Duration wall_offset)
       timestamp_key_(derive(master_, Purpose::pair_clock, 0)),
       wall_offset_(wall_offset) {}
 
-bool Keyring::stepped(Duration wall_offset) const {
-  return std::chrono::abs(wall_offset - wall_offset_) > anchor_tolerance;
-}
-
 void Keyring::re_anchor(Duration wall_offset, Instant now) {
   old_wall_offset_ = wall_offset_;
   old_offset_until_ = now + anchor_overlap;

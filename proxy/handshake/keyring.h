@@ -16,7 +16,6 @@ using Epoch = std::uint32_t;
 
 inline constexpr std::chrono::seconds epoch_length{64};         // C3
 inline constexpr std::chrono::seconds anchor_overlap{128};      // C4: both anchors are accepted
-inline constexpr std::chrono::seconds anchor_tolerance{2};      // C4: more is a step of the clock
 inline constexpr std::chrono::seconds next_epoch_tolerance{4};  // C4: a node slightly ahead
 
 // Keys derived from the master key, one per 64 s epoch of the guarded wall clock (C2..C4). Every
@@ -26,10 +25,7 @@ class Keyring {
   // `wall_offset`: CLOCK_REALTIME minus CLOCK_BOOTTIME.
   Keyring(const MasterKey& master, Duration wall_offset);
 
-  // C4: whether this measurement of the offset is a step of the wall clock. Less is a clock being
-  // slewed, and stays within what next_epoch_tolerance forgives.
-  bool stepped(Duration wall_offset) const;
-  // The wall clock was stepped. The offset before it is accepted for 128 s more; of two steps
+  // C4: the wall clock was stepped. The offset before it is accepted for 128 s more; of two steps
   // within that time the older offset is forgotten. A successor that reads both offsets from disk
   // calls it with the instant of the step. After a step back epochs come a second time, and what
   // was made in them is good again until they end.

@@ -46,7 +46,7 @@ ensure_mounts() {
     exec unshare --mount --propagation unchanged -- bash -c '
       set -e
       mount --rbind / /mnt
-      trap "umount -l /mnt" EXIT
+      trap "chroot /mnt umount -l /" EXIT
       trap "exit 143" HUP INT TERM
       mount --make-rprivate /mnt
       [ -e /mnt/proc/self/mounts ] || mount -t proc proc /mnt/proc

@@ -6,7 +6,7 @@
 # To build the daemon and the lab's tools.
 build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config
-  clang-19 libbpf-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev
+  clang-19 libbpf-dev libcap-ng-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev
   libmnl-dev libnetfilter-queue-dev libnftnl-dev libsystemd-dev libyaml-cpp-dev
   linux-libc-dev nlohmann-json3-dev prometheus-cpp-dev python3
 )

@@ -134,7 +134,7 @@ TEST(ConfigYaml, SurvivesDeepNestingAndSize) {
 
 TEST(ConfigYaml, ShortensLongTextInMessages) {
   EXPECT_EQ(problems_after_required("on_exit: " + std::string(500, 'x')),
-            "3:10: on_exit: '" + std::string(80, 'x') + "...' is not one of drop, pass\n");
+            "3:10: on_exit: '" + std::string(80, 'x') + "...' is not one of pass\n");
 }
 
 }  // namespace

@@ -23,9 +23,10 @@ TEST(ConfigRefuses, ValuesWhosePartDoesNotExistYet) {
 }
 
 TEST(ConfigRefuses, WordsThatAreNoneOfTheChoice) {
-  expect_refused({"on_exit: off", "3:10: on_exit: 'off' is not one of drop, pass"});
+  expect_refused({"on_exit: drop", "3:10: on_exit: 'drop' is not in this version"});
+  expect_refused({"on_exit: off", "3:10: on_exit: 'off' is not one of pass"});
   expect_refused(
-      {"on_exit: Pass", "3:10: on_exit: 'Pass' is not one of drop, pass; did you mean 'pass'?"});
+      {"on_exit: Pass", "3:10: on_exit: 'Pass' is not one of pass; did you mean 'pass'?"});
   expect_refused({"splice: {engine: atuo}",
                   "3:18: engine: 'atuo' is not one of auto, userspace; did you mean 'auto'?"});
   expect_refused(

@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstring>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "proxy/engine/engine.h"
@@ -60,11 +60,12 @@ class Harness {
   Engine& engine() {
     if (!engine_) {
       std::vector<std::size_t> backends;
+      backends.reserve(settings.services.size());
       for (const auto& plan : settings.services) {
         backends.push_back(plan.transparent() ? plan.listens.size() : plan.backends.size());
       }
-      counters_.emplace(backends);
-      engine_.emplace(settings, *counters_, now);
+      counters_ = std::make_unique<Counters>(backends);
+      engine_ = std::make_unique<Engine>(settings, *counters_, now);
     }
     return *engine_;
   }
@@ -178,8 +179,8 @@ class Harness {
     outbox_.clear();
   }
 
-  std::optional<Counters> counters_;
-  std::optional<Engine> engine_;
+  std::unique_ptr<Counters> counters_;
+  std::unique_ptr<Engine> engine_;
   Outbox outbox_{1 << 20, 1024};
 };
 

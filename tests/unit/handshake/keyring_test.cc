@@ -128,15 +128,6 @@ TEST(KeyringCandidates, AreAtMostFourForAnyStepAtAnyTime) {
   }
 }
 
-TEST(Keyring, TakesMoreThanTwoSecondsForAStepOfTheClock) {
-  const Keyring keys(master, offset);
-  EXPECT_FALSE(keys.stepped(offset));
-  EXPECT_FALSE(keys.stepped(offset + 2s));
-  EXPECT_FALSE(keys.stepped(offset - 2s));
-  EXPECT_TRUE(keys.stepped(offset + 2s + 1ns));
-  EXPECT_TRUE(keys.stepped(offset - 3600s));
-}
-
 TEST(KeyringTimestampClock, CountsMilliseconds) {
   const Keyring keys(master, offset);
   const std::uint32_t start = keys.timestamp_clock(at(0s), ipv4(1), ipv4(2));
