@@ -215,7 +215,6 @@ void Daemon::every_second() {
   if (!unhealthy) service::notify_watchdog();
   const std::lock_guard lock(health_mutex_);
   if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
-  if (!unhealthy && unhealthy_) service::log_info("healthy again");
   unhealthy_ = std::move(unhealthy);
 }
 

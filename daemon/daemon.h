@@ -55,7 +55,8 @@ class Daemon {
   std::unique_ptr<io::Ruleset> ruleset_;
   // Before the exposer, whose threads ask for it until they are gone.
   mutable std::mutex health_mutex_;
-  std::optional<std::string> unhealthy_;  // why; guarded by health_mutex_
+  // Why, guarded by health_mutex_: until the rules are in place nothing is protected.
+  std::optional<std::string> unhealthy_ = "starting";
   std::shared_ptr<metrics::Collector> collector_;
   std::unique_ptr<metrics::Exposer> exposer_;
 

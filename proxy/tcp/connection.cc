@@ -20,10 +20,10 @@ std::int64_t slack(const Endpoint& receiver) {
   return std::max(receiver.window_max, slack_min);
 }
 
-// How far `a` lies ahead of `b`: 64 bits, so that a bound may exceed half the circle (two windows
-// of 1 GiB and slack) without turning round.
-std::int64_t ahead(SeqNumber a, SeqNumber b) {
-  return a - b;
+// `a` is at most `room` behind `b`. 64 bits, so that two windows of 1 GiB and slack do not turn
+// round; and a number exactly half the circle away, which is neither ahead nor behind, is refused.
+bool not_behind(SeqNumber a, SeqNumber b, std::int64_t room) {
+  return std::int64_t{a - b} >= -room;
 }
 
 bool has(const Seen& seen, std::uint16_t flag) {
@@ -45,8 +45,8 @@ bool ended(const Endpoint& endpoint) {
 // on SND.NXT, because a forged segment can push the latter ahead.
 bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const Seen& seen) {
   const SeqNumber end = end_of(seen);
-  return ahead(end, sender.window_right) <= slack(receiver) &&
-         ahead(sender.snd_una, end) <= receiver.window_max + slack(receiver);
+  return not_behind(sender.window_right, end, slack(receiver)) &&
+         not_behind(end, sender.snd_una, receiver.window_max + slack(receiver));
 }
 
 // Fifth: "if the ACK bit is off, drop the segment"; "if the ACK acks something not yet sent
@@ -54,8 +54,8 @@ bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const
 // under way (RFC 5961 5.2).
 bool acknowledgement_acceptable(const Endpoint& sender, const Endpoint& receiver,
                                 const Seen& seen) {
-  return has(seen, wire::flag_ack) && ahead(seen.ack, receiver.snd_nxt) <= 0 &&
-         ahead(receiver.snd_una, seen.ack) <= sender.window_max + slack(sender);
+  return has(seen, wire::flag_ack) && not_behind(receiver.snd_nxt, seen.ack, 0) &&
+         not_behind(seen.ack, receiver.snd_una, sender.window_max + slack(sender));
 }
 
 // Second: "if the RST bit is set and the sequence number exactly matches the next expected

@@ -35,6 +35,7 @@ def measure(name, mode, args, profile_file=None):
             start, before = time.monotonic(), lab.packets("m0")
             time.sleep(args.seconds)
             after, took = lab.packets("m0"), time.monotonic() - start
+    is_quiet = is_quiet and quiet.busy_share() < 0.1
     return {"arrived": (after[0] - before[0]) / took, "answered": (after[1] - before[1]) / took,
             "quiet": is_quiet}
 

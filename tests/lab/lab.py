@@ -5,7 +5,6 @@ import contextlib
 import json
 import pathlib
 import signal
-import sys
 import tempfile
 
 from . import defence as defences
@@ -96,17 +95,22 @@ class Lab:
         return self.server.nft_counter("lab", "spoofed")
 
     def packets(self, interface="m0"):
-        """(received, sent) packets of a card of the middlebox."""
+        """(received, sent) packets of a card of the middlebox; sent includes those for which the
+        other end, a sink that shares its core with the generator, had no room."""
         with self.middlebox.entered():
             lines = pathlib.Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines()
         fields = next(line.split(":")[1].split() for line in lines if line.strip().startswith(f"{interface}:"))
-        return int(fields[1]), int(fields[9])
+        return int(fields[1]), int(fields[9]) + int(fields[11])
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def end_on_signals():
     """TERM and HUP unwind like an exception, so that no namespace is left behind."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
+        signal.signal(number, interrupt)
 
 
 __all__ = ["Lab", "DEFENCES", "end_on_signals", "netns"]

@@ -103,6 +103,18 @@ TEST_F(Established, AcknowledgementOfLongAgoIsDropped) {
             Outcome::out_of_window);
 }
 
+// Neither ahead nor behind; found by tests/fuzz/track_connection.
+TEST_F(Established, NumbersHalfTheCircleAwayAreDropped) {
+  constexpr std::uint32_t half = 0x80000000;
+  EXPECT_EQ(client(acknowledging(next(Side::client), backend_first + half)),
+            Outcome::out_of_window);
+  Seen seen = next(Side::client);
+  for (const SeqNumber from : {client_first, connection.client.window_right}) {
+    seen.seq = from + half;
+    EXPECT_EQ(client(seen), Outcome::out_of_window);
+  }
+}
+
 TEST_F(Established, SegmentWithoutAckIsDropped) {
   Seen bare = data(Side::client, 10);
   bare.flags = wire::flag_psh;
