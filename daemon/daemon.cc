@@ -86,6 +86,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
       settings, daemon->workers_count_, static_cast<std::uint32_t>(random_hash_key()[0])));
   if (!ruleset) return std::unexpected(ruleset.error());
   daemon->ruleset_ = std::make_unique<io::Ruleset>(std::move(*ruleset));
+  daemon->every_second();  // healthy from now on
   service::log_info(
       "protecting {} service(s) with {} worker(s), queues {}-{}, {}", settings.services.size(),
       daemon->workers_count_, settings.queue_start,
