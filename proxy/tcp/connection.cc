@@ -20,10 +20,14 @@ std::int64_t slack(const Endpoint& receiver) {
   return std::max(receiver.window_max, slack_min);
 }
 
-// `a` is at most `room` behind `b`. 64 bits, so that two windows of 1 GiB and slack do not turn
-// round; and a number exactly half the circle away, which is neither ahead nor behind, is refused.
-bool not_behind(SeqNumber a, SeqNumber b, std::int64_t room) {
-  return std::int64_t{a - b} >= -room;
+// Numbers are compared by their distance from SND.UNA: with windows of 1 GiB and slack, two that
+// are both acceptable may lie more than half the circle apart, so that neither is the later one.
+std::int64_t from_una(const Endpoint& sender, SeqNumber number) {
+  return number - sender.snd_una;
+}
+
+SeqNumber later_of(const Endpoint& sender, SeqNumber a, SeqNumber b) {
+  return from_una(sender, a) < from_una(sender, b) ? b : a;
 }
 
 bool has(const Seen& seen, std::uint16_t flag) {
@@ -44,9 +48,9 @@ bool ended(const Endpoint& endpoint) {
 // for unacknowledged is at most a window behind SND.UNA as known here. It hangs on SND.UNA and not
 // on SND.NXT, because a forged segment can push the latter ahead.
 bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const Seen& seen) {
-  const SeqNumber end = end_of(seen);
-  return not_behind(sender.window_right, end, slack(receiver)) &&
-         not_behind(end, sender.snd_una, receiver.window_max + slack(receiver));
+  const std::int64_t end = from_una(sender, end_of(seen));
+  return end <= from_una(sender, sender.window_right) + slack(receiver) &&
+         end >= -(receiver.window_max + slack(receiver));
 }
 
 // Fifth: "if the ACK bit is off, drop the segment"; "if the ACK acks something not yet sent
@@ -54,8 +58,9 @@ bool sequence_acceptable(const Endpoint& sender, const Endpoint& receiver, const
 // under way (RFC 5961 5.2).
 bool acknowledgement_acceptable(const Endpoint& sender, const Endpoint& receiver,
                                 const Seen& seen) {
-  return has(seen, wire::flag_ack) && not_behind(receiver.snd_nxt, seen.ack, 0) &&
-         not_behind(seen.ack, receiver.snd_una, sender.window_max + slack(sender));
+  const std::int64_t ack = from_una(receiver, seen.ack);
+  return has(seen, wire::flag_ack) && ack <= from_una(receiver, receiver.snd_nxt) &&
+         ack >= -(sender.window_max + slack(sender));
 }
 
 // Second: "if the RST bit is set and the sequence number exactly matches the next expected
@@ -64,7 +69,8 @@ bool acknowledgement_acceptable(const Endpoint& sender, const Endpoint& receiver
 // other RST ends nothing; the receiver answers it with a challenge ACK (RFC 5961 3.2).
 Outcome process_reset(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
   if (!sequence_acceptable(sender, receiver, seen)) return Outcome::out_of_window;
-  const bool exact = seen.seq >= sender.snd_una && seen.seq <= sender.snd_nxt;
+  const std::int64_t seq = from_una(sender, seen.seq);
+  const bool exact = seq >= 0 && seq <= from_una(sender, sender.snd_nxt);
   // RFC 1337: a RST must not cut TIME-WAIT short; on CLOSED there is nothing to end.
   if (!exact || ended(receiver)) return Outcome::suspicious_reset;
   sender.state = State::closed;
@@ -116,10 +122,10 @@ void peer_fin_received(Endpoint& endpoint) {
 // Fifth: "if SND.UNA < SEG.ACK =< SND.NXT, then set SND.UNA <- SEG.ACK". The right edge never moves
 // left (3.8.6 discourages shrinking; an old ACK must not do it), so what passed once passes again.
 void process_ack(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
-  receiver.snd_una = later(receiver.snd_una, seen.ack);
-  receiver.window_right = later(receiver.window_right, seen.ack + seen.window);
+  receiver.window_right = later_of(receiver, receiver.window_right, seen.ack + seen.window);
+  receiver.snd_una = later_of(receiver, receiver.snd_una, seen.ack);
   sender.window_max = std::max(sender.window_max, seen.window);
-  const bool fin_acknowledged = receiver.fin_sent && seen.ack > receiver.fin;
+  const bool fin_acknowledged = receiver.fin_sent && receiver.snd_una > receiver.fin;
   if (!fin_acknowledged) return;
   own_fin_acknowledged(receiver);
   peer_fin_received(sender);
@@ -127,7 +133,7 @@ void process_ack(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
 
 // Seventh: what passes may be accepted, hence acknowledged: SND.NXT follows even beyond the window.
 void process_text(Endpoint& sender, const Seen& seen) {
-  sender.snd_nxt = later(sender.snd_nxt, end_of(seen));
+  sender.snd_nxt = later_of(sender, sender.snd_nxt, end_of(seen));
 }
 
 // Eighth, of the sender itself (3.10.4, CLOSE): ESTABLISHED: "form a FIN segment and send it. In
@@ -136,7 +142,8 @@ void process_text(Endpoint& sender, const Seen& seen) {
 // or of an older connection.
 void process_fin(Endpoint& sender, const Seen& seen) {
   const SeqNumber fin = seen.seq + seen.payload_length;
-  const bool last = fin + 1 == sender.snd_nxt && fin <= sender.window_right;
+  const bool last =
+      fin + 1 == sender.snd_nxt && from_una(sender, fin) <= from_una(sender, sender.window_right);
   if (!has(seen, wire::flag_fin) || sender.fin_sent || !last) return;
   sender.fin_sent = true;
   sender.fin = fin;
@@ -157,7 +164,8 @@ Outcome observe(Connection& connection, Side from, const Seen& seen) {
       !acknowledgement_acceptable(sender, receiver, seen)) {
     return Outcome::out_of_window;
   }
-  const bool again = seen.payload_length > 0 && seen.seq < sender.snd_nxt;
+  const bool again =
+      seen.payload_length > 0 && from_una(sender, seen.seq) < from_una(sender, sender.snd_nxt);
   process_ack(sender, receiver, seen);
   process_text(sender, seen);
   process_fin(sender, seen);
