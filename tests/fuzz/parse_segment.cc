@@ -41,7 +41,8 @@ Plan read_plan(Input& input) {
 void translate(const wire::Segment& segment, const Plan& plan) {
   wire::Endpoint other = plan.from_client() ? segment.destination : segment.source;
   if (plan.rename()) {
-    other = wire::parse_endpoint(segment.ip.is_ipv4() ? "10.9.8.7:6" : "[fd00::7]:6").value();
+    const char* const elsewhere = segment.ip.is_ipv4() ? "10.9.8.7:6" : "[fd00::7]:6";
+    other = test::must(wire::parse_endpoint(elsewhere));
   }
   if (plan.from_client()) {
     splice::translate_to_backend(segment, plan.offsets, other);

@@ -4,10 +4,10 @@
 // too: NAME DIRECTORY...
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <vector>
 
@@ -21,7 +21,7 @@ std::size_t run_directory(const char* directory) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
     const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
-    std::fprintf(stderr, "%s\n", entry.path().c_str());  // the last one is the one that failed
+    std::cerr << entry.path().string() << '\n';  // the last one is the one that failed
     LLVMFuzzerTestOneInput(input.data(), input.size());
     ++files;
   }
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     // A corpus that went missing is no success.
     return files == 0 ? 1 : 0;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::cerr << error.what() << '\n';
     return 1;
   }
 }

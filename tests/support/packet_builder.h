@@ -12,6 +12,7 @@
 
 #include "proxy/wire/bytes.h"
 #include "proxy/wire/segment.h"
+#include "tests/support/must.h"
 
 namespace synward::test {
 
@@ -86,8 +87,8 @@ class PacketBuilder {
 
  private:
   PacketBuilder(const char* source, const char* destination)
-      : source_(wire::parse_endpoint(source).value()),
-        destination_(wire::parse_endpoint(destination).value()) {}
+      : source_(must(wire::parse_endpoint(source))),
+        destination_(must(wire::parse_endpoint(destination))) {}
 
   template <typename T>
   PacketBuilder& set(T& field, T value) {

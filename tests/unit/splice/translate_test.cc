@@ -79,20 +79,20 @@ TEST(ToBackend, SackIsBlankedIfTheBackendRefusedIt) {
 
 TEST(ToBackend, TimestampEchoIsShiftedAndValueIsNot) {
   const auto result = to_backend(PacketBuilder::ipv4().options(timestamps_option), offsets);
-  EXPECT_EQ(result.segment.options.timestamps->value, 0x100U);
-  EXPECT_EQ(result.segment.options.timestamps->echo, 0x200U - 77);
+  EXPECT_EQ(test::must(result.segment.options.timestamps).value, 0x100U);
+  EXPECT_EQ(test::must(result.segment.options.timestamps).echo, 0x200U - 77);
 }
 
 TEST(ToBackend, TimestampEchoWithoutAckQuotesNothing) {
   const auto result =
       to_backend(PacketBuilder::ipv4().flags(wire::flag_rst).options(timestamps_option), offsets);
-  EXPECT_EQ(result.segment.options.timestamps->echo, 0x200U);
+  EXPECT_EQ(test::must(result.segment.options.timestamps).echo, 0x200U);
 }
 
 TEST(ToClient, TimestampValueIsShiftedAndEchoIsNot) {
   const auto result = to_client(PacketBuilder::ipv4().options(timestamps_option), offsets);
-  EXPECT_EQ(result.segment.options.timestamps->value, 0x100U + 77);
-  EXPECT_EQ(result.segment.options.timestamps->echo, 0x200U);
+  EXPECT_EQ(test::must(result.segment.options.timestamps).value, 0x100U + 77);
+  EXPECT_EQ(test::must(result.segment.options.timestamps).echo, 0x200U);
 }
 
 TEST(ToClient, WindowIsRescaledIfTheBackendBrokeThePromise) {
@@ -108,8 +108,8 @@ TEST(ToClient, WindowOfASynIsNeverScaled) {
 }
 
 TEST(ToBackend, DestinationBecomesTheBackend) {
-  const auto ipv4 = wire::parse_endpoint("10.0.0.7:8080").value();
-  const auto ipv6 = wire::parse_endpoint("[fd00::7]:8080").value();
+  const auto ipv4 = test::must(wire::parse_endpoint("10.0.0.7:8080"));
+  const auto ipv6 = test::must(wire::parse_endpoint("[fd00::7]:8080"));
   const auto result4 = to_backend(PacketBuilder::ipv4().payload(1), offsets, &ipv4);
   EXPECT_EQ(result4.segment.destination, ipv4);
   EXPECT_EQ(wire::to_string(result4.segment.source), "203.0.113.5:40000");
@@ -119,8 +119,8 @@ TEST(ToBackend, DestinationBecomesTheBackend) {
 }
 
 TEST(ToClient, SourceBecomesTheService) {
-  const auto ipv4 = wire::parse_endpoint("198.51.100.99:443").value();
-  const auto ipv6 = wire::parse_endpoint("[2001:db8::99]:443").value();
+  const auto ipv4 = test::must(wire::parse_endpoint("198.51.100.99:443"));
+  const auto ipv6 = test::must(wire::parse_endpoint("[2001:db8::99]:443"));
   const auto options = Bytes(8, 1);
   const auto result4 = to_client(PacketBuilder::ipv4().ip_options(options), offsets, &ipv4);
   EXPECT_EQ(result4.segment.source, ipv4);
@@ -129,7 +129,7 @@ TEST(ToClient, SourceBecomesTheService) {
 }
 
 TEST(ToClient, OnlyThePortDiffersWithinOneHost) {
-  const auto service = wire::parse_endpoint("203.0.113.5:443").value();
+  const auto service = test::must(wire::parse_endpoint("203.0.113.5:443"));
   EXPECT_EQ(to_client(PacketBuilder::ipv4(), offsets, &service).segment.source, service);
 }
 

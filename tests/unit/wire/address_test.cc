@@ -3,22 +3,26 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/must.h"
+
 namespace synward::wire {
 namespace {
+
+using test::must;
 
 TEST(Address, PrintsWhatItParses) {
   for (const char* text : {"0.0.0.0", "203.0.113.10", "255.255.255.255", "::", "::1", "2001:db8::1",
                            "fe80::1:2:3:4"}) {
     const auto address = parse_address(text);
-    ASSERT_TRUE(address) << text;
-    EXPECT_EQ(to_string(*address), text);
+    ASSERT_TRUE(address.has_value()) << text;
+    EXPECT_EQ(to_string(must(address)), text);
   }
 }
 
 TEST(Address, TellsTheFamiliesApart) {
-  EXPECT_TRUE(parse_address("0.0.0.0")->is_ipv4());
-  EXPECT_FALSE(parse_address("::")->is_ipv4());
-  EXPECT_FALSE(parse_address("::203.0.113.10")->is_ipv4());
+  EXPECT_TRUE(must(parse_address("0.0.0.0")).is_ipv4());
+  EXPECT_FALSE(must(parse_address("::")).is_ipv4());
+  EXPECT_FALSE(must(parse_address("::203.0.113.10")).is_ipv4());
   EXPECT_NE(parse_address("0.0.0.0"), parse_address("::"));
 }
 
@@ -34,15 +38,15 @@ TEST(Address, RefusesTextBehindANul) {
 }
 
 TEST(Address, OrderIsThatOfTheBytes) {
-  EXPECT_LT(*parse_address("10.0.0.1"), *parse_address("10.0.0.2"));
-  EXPECT_LT(*parse_address("10.0.0.2"), *parse_address("2001:db8::1"));
+  EXPECT_LT(must(parse_address("10.0.0.1")), must(parse_address("10.0.0.2")));
+  EXPECT_LT(must(parse_address("10.0.0.2")), must(parse_address("2001:db8::1")));
 }
 
 TEST(EndpointText, PrintsWhatItParses) {
   for (const char* text : {"203.0.113.10:443", "[2001:db8::1]:65535", "[::1]:1"}) {
     const auto endpoint = parse_endpoint(text);
-    ASSERT_TRUE(endpoint) << text;
-    EXPECT_EQ(to_string(*endpoint), text);
+    ASSERT_TRUE(endpoint.has_value()) << text;
+    EXPECT_EQ(to_string(must(endpoint)), text);
   }
 }
 

@@ -107,7 +107,7 @@ TEST(ChecksumPatch, ReachesTheLastByteOfAnOddArea) {
 
 TEST(ChecksumPatch, CountsWordsOutsideTheArea) {
   Bytes before = test::PacketBuilder::ipv4().payload(3).build();
-  const Endpoint other = parse_endpoint("192.0.2.77:40000").value();
+  const Endpoint other = test::must(parse_endpoint("192.0.2.77:40000"));
   const Bytes after = test::PacketBuilder::ipv4().from(other).payload(3).build();
   const std::span<std::uint8_t> packet = before;
   ChecksumPatch patch(packet.subspan(20));

@@ -12,8 +12,8 @@ using test::Bytes;
 
 SegmentToSend some_segment(const char* source, const char* destination) {
   SegmentToSend segment;
-  segment.source = parse_endpoint(source).value();
-  segment.destination = parse_endpoint(destination).value();
+  segment.source = test::must(parse_endpoint(source));
+  segment.destination = test::must(parse_endpoint(destination));
   segment.seq = SeqNumber(0xdeadbeef);
   segment.ack = SeqNumber(0x12345678);
   segment.flags = flag_ack | flag_psh | flag_ae;
@@ -54,7 +54,7 @@ TEST(Emit, IsParsedBackInBothFamilies) {
     EXPECT_EQ(segment->options.mss, 1400);
     EXPECT_EQ(segment->options.window_scale, 9);
     EXPECT_TRUE(segment->options.sack_permitted);
-    EXPECT_EQ(segment->options.timestamps->echo, 2U);
+    EXPECT_EQ(test::must(segment->options.timestamps).echo, 2U);
     EXPECT_TRUE(std::ranges::equal(segment->payload(), payload));
     EXPECT_TRUE(segment->ip.plain);
   }

@@ -108,7 +108,7 @@ TEST(Ipv6Header, IsRead) {
 
 TEST(Ipv6Header, WithAMappedAddressIsRefused) {
   Bytes packet = PacketBuilder::ipv6().build();
-  std::ranges::copy(parse_address("203.0.113.5")->bytes, &packet[8]);
+  std::ranges::copy(test::must(parse_address("203.0.113.5")).bytes, &packet[8]);
   EXPECT_EQ(refusal_of(packet), synward_reason_bad_ip_header);
 }
 

@@ -57,7 +57,7 @@ TEST(Segment, FieldsAreReadInBothFamilies) {
     EXPECT_EQ(segment->header_length, 32U);
     EXPECT_EQ(segment->payload_length(), 5U);
     EXPECT_EQ(segment->length(), 6U);
-    EXPECT_EQ(segment->options.timestamps->echo, 2U);
+    EXPECT_EQ(test::must(segment->options.timestamps).echo, 2U);
     EXPECT_EQ(segment->packet.size(), packet.size());
   }
 }

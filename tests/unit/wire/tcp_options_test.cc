@@ -31,8 +31,8 @@ TEST(TcpOptions, OfALinuxSynAreRead) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->mss, 1460);
   EXPECT_TRUE(options->sack_permitted);
-  EXPECT_EQ(options->timestamps->value, 0x01020304U);
-  EXPECT_EQ(options->timestamps->echo, 0x05060708U);
+  EXPECT_EQ(test::must(options->timestamps).value, 0x01020304U);
+  EXPECT_EQ(test::must(options->timestamps).echo, 0x05060708U);
   EXPECT_EQ(options->timestamps_offset, 28);
   EXPECT_EQ(options->window_scale, 7);
 }

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <cstdlib>
+#include <optional>
+
+namespace synward::test {
+
+// What a test takes for granted: without it there is nothing to test.
+template <typename T>
+T must(const std::optional<T>& value) {
+  if (!value) std::abort();
+  return *value;
+}
+
+}  // namespace synward::test
