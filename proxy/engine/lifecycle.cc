@@ -48,6 +48,21 @@ BackendCounters& backend_counters(Core& core, const Flow& flow) {
   return service_of(core, flow).counters.backends[flow.backend];
 }
 
+void release_early_data(Core& core, Flow& flow) {
+  service_of(core, flow).counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
+  core.early_data.release(flow.early);
+}
+
+// A RST at the sequence number that it has, and at `second` if that is another one.
+void send_at_both(Core& core, const Flow& flow, wire::SegmentToSend reset, SeqNumber second,
+                  Outbox& out) {
+  ServiceCounters& counters = service_of(core, flow).counters;
+  send(out, counters, reset);
+  if (second == reset.seq) return;
+  reset.seq = second;
+  send(out, counters, reset);
+}
+
 }  // namespace
 
 ServiceState& service_of(Core& core, const Flow& flow) {
@@ -140,8 +155,7 @@ void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now,
 void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   ServiceCounters& counters = service_of(core, flow).counters;
   counters.connections_closed[static_cast<std::size_t>(reason)].add();
-  counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
-  core.early_data.release(flow.early);
+  release_early_data(core, flow);
   if (reason != CloseReason::fin) {
     set_state(core, flow, Side::client, State::closed);
     set_state(core, flow, Side::backend, State::closed);
@@ -155,8 +169,7 @@ void erase_flow(Core& core, Flow& flow) {
   ServiceCounters& counters = service_of(core, flow).counters;
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
-  counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
-  core.early_data.release(flow.early);
+  release_early_data(core, flow);
   core.flows.erase(flow);
 }
 
@@ -173,10 +186,7 @@ void reset_client(Core& core, const Flow& flow, Outbox& out) {
   reset.seq = first;
   reset.ack = connecting ? flow.client_isn + 1 + flow.early.bytes : flow.connection.client.snd_nxt;
   reset.flags = wire::flag_rst | wire::flag_ack;
-  send(out, service_of(core, flow).counters, reset);
-  if (second == first) return;
-  reset.seq = second;
-  send(out, service_of(core, flow).counters, reset);
+  send_at_both(core, flow, reset, second, out);
 }
 
 void reset_backend(Core& core, const Flow& flow, Outbox& out) {
@@ -194,10 +204,7 @@ void reset_backend(Core& core, const Flow& flow, Outbox& out) {
     reset.flags |= wire::flag_ack;
   }
   if (flow.backend_syns == 0) return;  // it never heard of us
-  send(out, service_of(core, flow).counters, reset);
-  if (second == first) return;
-  reset.seq = second;
-  send(out, service_of(core, flow).counters, reset);
+  send_at_both(core, flow, reset, second, out);
 }
 
 }  // namespace synward::engine
