@@ -73,8 +73,8 @@ std::optional<std::string> queue_holder(std::uint16_t queue) {
   if (held == queues->end()) return std::nullopt;
   const auto sockets = read_small_file("/proc/self/net/netlink");
   const auto inode = sockets ? netlink_inode(*sockets, held->port_id) : std::nullopt;
-  const auto process = inode ? process_with_socket(*inode) : std::nullopt;
-  if (process) return *process;
+  auto process = inode ? process_with_socket(*inode) : std::nullopt;
+  if (process) return process;
   return fmt::format("a process that is not visible here (netlink port {})", held->port_id);
 }
 
