@@ -15,8 +15,7 @@
 //   chain from_server {
 //     meta l4proto tcp ip saddr . tcp sport @backends
 //       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers }
-//   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
-//   chain prerouting_marked { type filter hook prerouting priority raw + 1; mark ... notrack }
+//   chain syn_0 { notrack; queue num 24100 }   chain flow_0 { notrack; queue num 24101 }   ...
 //   chain output { type filter hook output priority raw; mark ... notrack
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain postrouting { type filter hook postrouting priority 300;
@@ -124,8 +123,6 @@ void TableBuilder::build() {
 void TableBuilder::add_chains() {
   objects_.add_base_chain(
       {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
-  objects_.add_base_chain(
-      {.name = "prerouting_marked", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority + 1});
   objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
   objects_.add_base_chain(
       {.name = "postrouting", .hook = NF_INET_POST_ROUTING, .priority = late_priority});
@@ -197,7 +194,6 @@ void TableBuilder::add_prerouting_rules() {
 // hosts accept it), and no kernel then knows the protocol.
 void TableBuilder::add_fragment_rule() {
   NftRule fragments = rule("from_client");
-  fragments.network_field(layout_.destination).in_set("listen_addresses");
   if (family_ == NFPROTO_IPV4) {
     constexpr std::array<std::uint8_t, 2> offset_or_more{0x3f, 0xff};
     constexpr std::array<std::uint8_t, 2> whole{0, 0};
@@ -208,6 +204,7 @@ void TableBuilder::add_fragment_rule() {
     fragments.ipv6_extension_field(IPPROTO_FRAGMENT, {.offset = 0, .length = 1})
         .in_set("fragmented_protocols");
   }
+  fragments.network_field(layout_.destination).in_set("listen_addresses");
   commit(fragments.go_to(worker_chain("flow", 0)), "fragments");
 }
 
@@ -244,11 +241,15 @@ void TableBuilder::add_server_rule() {
 }
 
 // Without `bypass`: while nobody reads, packets of the services are dropped, not let through.
+// Untracked before the queue, because the verdict continues behind this chain.
 void TableBuilder::add_queue_rules() {
   for (unsigned worker = 0; worker < plan_.workers; ++worker) {
     for (const unsigned role : {0U, 1U}) {
       const auto number = static_cast<std::uint16_t>(plan_.queue_start + 2 * worker + role);
-      NftRule queue = rule(worker_chain(role == 0 ? "syn" : "flow", worker));
+      const std::string chain = worker_chain(role == 0 ? "syn" : "flow", worker);
+      NftRule untracked = rule(chain);
+      commit(untracked.notrack(), "queued packets untracked (needs nft_ct)");
+      NftRule queue = rule(chain);
       native_queue_ ? queue.queue(number) : queue.queue_xt_target(number);
       objects_.add_queue_rule(queue, fmt::format("queue {}", number));
     }
@@ -256,10 +257,8 @@ void TableBuilder::add_queue_rules() {
 }
 
 void TableBuilder::add_mark_rules() {
-  for (const char* chain : {"prerouting_marked", "output"}) {
-    NftRule untracked = marked_rule(chain);
-    commit(untracked.notrack(), "own packets untracked (needs nft_ct)");
-  }
+  NftRule untracked = marked_rule("output");
+  commit(untracked.notrack(), "own packets untracked (needs nft_ct)");
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
   NftRule passed = marked_rule("postrouting");

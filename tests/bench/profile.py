@@ -9,13 +9,13 @@ LINES = 25
 
 
 def record(file, cpu, seconds):
-    netns.run(["perf", "record", "-q", "-C", cpu, "-F", "997", "-o", file, "--", "sleep", seconds],
+    netns.run(["perf", "record", "-q", "-C", cpu, "-F", "997", "-g", "-o", file, "--", "sleep", seconds],
               timeout=seconds + 60)
 
 
 def summary(file):
     """The heaviest functions, as text; the whole report lies beside the record."""
-    report = netns.run(["perf", "report", "-i", file, "--stdio", "--no-children", "--sort", "dso,symbol",
+    report = netns.run(["perf", "report", "-i", file, "--stdio", "--no-children", "-g", "none", "--sort", "dso,symbol",
                         "--percent-limit", "0.3"]).stdout
     file.with_suffix(".txt").write_text(report)
     lines = [re.sub(r"(\S)\s{2,}", r"\1  ", re.sub(r"(\s+-)+\s*$", "", line))
