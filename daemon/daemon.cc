@@ -74,18 +74,25 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(
                        .own_addresses = io::host_addresses(),
                        .master_key = *key,
                        .wall_offset = daemon->clock_->offset(),
-                       .hash_key = random_hash_key()};
+                       .hash_key = random_hash_key(),
+                       .first_start = read_first_start(first_start_path, io::now())};
 
-  // 3. Queues and workers, 4. metrics, 5. rules: from here on packets come.
+  // 3. What the servers accept, before anybody is promised anything.
+  daemon->offers_ = std::make_unique<OfferKeeper>(settings, host);
+  daemon->offers_->learn_at_start();
+  daemon->offers_->begin(handshake::epoch_at(io::now(), host.wall_offset));
+
+  // 4. Queues and workers, 5. metrics, 6. rules: from here on packets come.
   if (auto started = daemon->start_workers(host); !started) {
     return std::unexpected(started.error());
   }
   if (auto started = daemon->start_metrics(); !started) return std::unexpected(started.error());
   daemon->choose_reply_path();
   auto ruleset = io::Ruleset::install(ruleset_plan(
-      settings, daemon->workers_count_, static_cast<std::uint32_t>(random_hash_key()[0])));
+      settings, host, daemon->workers_count_, static_cast<std::uint32_t>(random_hash_key()[0])));
   if (!ruleset) return std::unexpected(ruleset.error());
   daemon->ruleset_ = std::make_unique<io::Ruleset>(std::move(*ruleset));
+  note_first_start(first_start_path, host.first_start);
   daemon->every_second();  // healthy from now on
   service::log_info(
       "protecting {} service(s) with {} worker(s), queues {}-{}, {}", settings.services.size(),
@@ -127,9 +134,11 @@ Result Daemon::open_worker(const HostFacts& host, unsigned index) {
                   .client_interfaces = indices(settings_.interfaces.client),
                   .server_interfaces = indices(settings_.interfaces.server)};
   Counters& counters = counters_.emplace_back(backend_counts(settings_));
-  workers_.emplace_back(
-      std::move(plan), std::move(*syn_queue), std::move(*flow_queue), std::move(*injector),
-      engine_settings(settings_, host, workers_count_, index), counters, directives_);
+  engine::EngineSettings engine = engine_settings(settings_, host, workers_count_, index);
+  engine.offers = offers_->histories();
+  engine.learned = &offers_->board();
+  workers_.emplace_back(std::move(plan), std::move(*syn_queue), std::move(*flow_queue),
+                        std::move(*injector), engine, counters, directives_);
   return {};
 }
 
@@ -206,6 +215,7 @@ void Daemon::every_second() {
     directives_.wall_offset = clock_->offset().count();
     directives_.clock_steps.fetch_add(1, std::memory_order_release);
   }
+  renew_offers();
   for (unsigned i = 0; i < workers_count_; ++i) {
     const std::uint64_t progress = workers_[i].progress();
     seconds_without_progress_[i] =
@@ -217,6 +227,15 @@ void Daemon::every_second() {
   const std::lock_guard lock(health_mutex_);
   if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
   unhealthy_ = std::move(unhealthy);
+}
+
+void Daemon::renew_offers() {
+  const Instant now = io::now();
+  if (!offers_->turn(now, handshake::epoch_at(now, clock_->offset()))) return;
+  service::log_info("servers accept other options than before: offers change within 64 s");
+  const std::lock_guard lock(directives_.offers_mutex);
+  directives_.offers = offers_->histories();
+  directives_.offer_changes.fetch_add(1, std::memory_order_release);
 }
 
 std::optional<std::string> Daemon::examine() const {

@@ -14,6 +14,7 @@
 #include "daemon/key_file.h"
 #include "daemon/metrics/collector.h"
 #include "daemon/metrics/exposer.h"
+#include "daemon/offer_keeper.h"
 #include "daemon/plan.h"
 #include "daemon/service/signals.h"
 #include "daemon/worker.h"
@@ -43,12 +44,14 @@ class Daemon {
   void stop();
   void every_second();
   void watch_reply_path();
+  void renew_offers();
   std::optional<std::string> examine() const;
   std::uint64_t synacks_sent() const;
 
   const config::Settings settings_;
   const unsigned workers_count_;
   std::unique_ptr<ClockAnchor> clock_;
+  std::unique_ptr<OfferKeeper> offers_;
   Directives directives_;
   std::deque<Counters> counters_;  // by worker
   std::deque<Worker> workers_;

@@ -15,6 +15,8 @@
 #include <fstream>
 #include <optional>
 
+#include "daemon/state_file.h"
+
 namespace synward {
 namespace {
 
@@ -153,14 +155,7 @@ bool ClockAnchor::stepped(Duration present) {
 
 // Best effort: without it, cookies under way at a restart after a step are lost, no more.
 void ClockAnchor::keep() const {
-  const std::string temporary = path_ + ".new";
-  {
-    std::ofstream file(temporary);
-    file << boot_id_ << ' ' << offset_.count() << '\n';
-    if (!file.flush()) return;
-  }
-  std::error_code ignored;
-  std::filesystem::rename(temporary, path_, ignored);
+  replace_file(path_, fmt::format("{} {}\n", boot_id_, offset_.count()));
 }
 
 }  // namespace synward

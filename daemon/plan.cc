@@ -13,9 +13,10 @@ Number share(Number whole, unsigned parts, unsigned part) {
   return whole / parts + (part < whole % parts ? 1 : 0);
 }
 
-// O2, O3: until a backend is learned, what every server of today accepts.
-handshake::ServiceOffer offer_for(const wire::Endpoint& listen, const config::Settings& settings,
-                                  const HostFacts& host) {
+}  // namespace
+
+handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
+                                        const config::Settings& settings, const HostFacts& host) {
   const std::uint32_t headers = listen.address.is_ipv4() ? 40 : 60;
   handshake::ServiceOffer offer;
   offer.mss = static_cast<std::uint16_t>(
@@ -24,8 +25,6 @@ handshake::ServiceOffer offer_for(const wire::Endpoint& listen, const config::Se
       std::min<std::uint64_t>(settings.splice.early_data.per_connection_bytes, 65535));
   return offer;
 }
-
-}  // namespace
 
 unsigned worker_count(const config::Settings& settings) {
   if (settings.workers) return *settings.workers;
@@ -38,12 +37,13 @@ unsigned worker_count(const config::Settings& settings) {
   return std::clamp(static_cast<unsigned>(CPU_COUNT(&set)), 1U, std::min(workers_max, queues_left));
 }
 
-io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers,
-                             std::uint32_t steering_seed) {
+io::RulesetPlan ruleset_plan(const config::Settings& settings, const HostFacts& host,
+                             unsigned workers, std::uint32_t steering_seed) {
   io::RulesetPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
                        .backends = {},
+                       .own_addresses = host.own_addresses,
                        .queue_start = settings.queue_start,
                        .workers = static_cast<std::uint16_t>(workers),
                        .mark = settings.mark.value,
@@ -66,9 +66,6 @@ engine::EngineSettings engine_settings(const config::Settings& settings, const H
   engine::EngineSettings result;
   for (const config::Service& service : settings.services) {
     result.services.push_back({service.listen, service.backends});
-    for (const wire::Endpoint& listen : service.listen) {
-      result.offers.push_back(offer_for(listen, settings, host));
-    }
   }
   result.own_addresses = host.own_addresses;
   result.backlog = share(settings.half_open.backlog, workers, worker);
@@ -84,6 +81,9 @@ engine::EngineSettings engine_settings(const config::Settings& settings, const H
   result.early_data_total = share(settings.splice.early_data.total_bytes, workers, worker);
   result.reset_unknown_segments =
       settings.splice.unknown_segments == config::UnknownSegments::reset;
+  result.adopt_until = host.first_start.at + settings.splice.adopt;
+  result.adopt_from_servers =
+      host.first_start.is_this_one && settings.splice.adopt != Duration::zero();
   result.master_key = host.master_key;
   result.wall_offset = host.wall_offset;
   result.hash_key = host.hash_key;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/first_start.h"
 #include "daemon/io/ruleset.h"
 #include "proxy/engine/settings.h"
 
@@ -18,13 +19,19 @@ struct HostFacts {
   handshake::MasterKey master_key{};
   Duration wall_offset{};
   flow::HashKey hash_key{};
+  FirstStart first_start;
 };
 
 unsigned worker_count(const config::Settings& settings);  // `auto`: CPUs that we may run on
 // The seed keeps a flood from aiming at one worker; drawn once per process.
-io::RulesetPlan ruleset_plan(const config::Settings& settings, unsigned workers,
-                             std::uint32_t steering_seed);
-// Bounds are divided so that the workers' shares add up to what was set.
+io::RulesetPlan ruleset_plan(const config::Settings& settings, const HostFacts& host,
+                             unsigned workers, std::uint32_t steering_seed);
+// O2, O3: until its backends are learned, what every server of today accepts; MSS and window are
+// upper bounds also after that.
+handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
+                                        const config::Settings& settings, const HostFacts& host);
+// Bounds are divided so that the workers' shares add up to what was set. `offers` and `learned`
+// are the OfferKeeper's to set.
 engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
                                        unsigned workers, unsigned worker);
 // Backends per service, as Counters wants them.

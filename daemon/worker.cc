@@ -110,9 +110,16 @@ void Worker::set_scheduling() const {
 
 void Worker::take_directives(Instant now) {
   const std::uint32_t steps = directives_.clock_steps.load(std::memory_order_acquire);
-  if (steps == clock_steps_seen_) return;
-  clock_steps_seen_ = steps;
-  engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
+  if (steps != clock_steps_seen_) {
+    clock_steps_seen_ = steps;
+    engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
+  }
+  const std::uint32_t changes = directives_.offer_changes.load(std::memory_order_acquire);
+  if (changes != offer_changes_seen_) {
+    offer_changes_seen_ = changes;
+    const std::lock_guard lock(directives_.offers_mutex);
+    engine_.set_offers(directives_.offers);
+  }
 }
 
 // One batch: decided packet by packet, performed in the same order.
@@ -193,7 +200,7 @@ void Worker::wait(Instant now) {
 void Worker::reset_connections() {
   bool left = true;
   while (left) {
-    left = engine_.reset_some(outbox_);
+    left = engine_.reset_some(io::now(), outbox_);
     send_collected();
   }
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -21,6 +22,10 @@ struct Directives {
   // C4: the wall clock's offset, in nanoseconds, and how often it was stepped.
   std::atomic<std::int64_t> wall_offset{0};
   std::atomic<std::uint32_t> clock_steps{0};
+  // C10: what is offered, and how often that changed; at most once in an epoch.
+  mutable std::mutex offers_mutex;
+  std::vector<handshake::OfferHistory> offers;  // by listen; guarded by offers_mutex
+  std::atomic<std::uint32_t> offer_changes{0};
 };
 
 struct WorkerPlan {
@@ -65,7 +70,7 @@ class Worker {
   engine::Engine engine_;
   engine::Outbox outbox_;
   const Directives& directives_;
-  std::uint32_t clock_steps_seen_ = 0;
+  std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0;
   int wake_fd_;
   std::atomic<std::uint64_t> progress_{0};
   std::thread thread_;

@@ -105,6 +105,7 @@ struct ServiceCounters {
   Counter syns_received, client_syn_retransmits, synacks_sent, synack_retransmits;
   std::array<Counter, 2> cookies_redeemed;  // by RedeemSource
   std::array<Counter, 2> cookies_rejected;  // by RejectReason
+  Counter spent_cookies_forgotten;          // too many to remember until they expire
 
   // Endpoints by their own TCP state: [Side][State].
   std::array<std::array<Gauge, tcp::state_count>, 2> connections;

@@ -156,6 +156,13 @@ NftKeys address_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t
   return sorted(std::move(keys));
 }
 
+NftKeys address_keys(const std::vector<wire::Address>& addresses, std::uint16_t family) {
+  std::vector<wire::Endpoint> endpoints;
+  endpoints.reserve(addresses.size());
+  for (const wire::Address& address : addresses) endpoints.push_back({address, 0});
+  return address_keys(endpoints, family);
+}
+
 NftKeys endpoint_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family) {
   NftKeys keys;
   for (const wire::Endpoint& endpoint : endpoints)

@@ -42,6 +42,7 @@ NftKeys interface_keys(const std::vector<std::string>& names);
 // Those of the family (NFPROTO_IPV4 or NFPROTO_IPV6): the address; the address, the port and two
 // zero bytes.
 NftKeys address_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family);
+NftKeys address_keys(const std::vector<wire::Address>& addresses, std::uint16_t family);
 NftKeys endpoint_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family);
 
 struct NftBaseChain {

@@ -107,11 +107,20 @@ NftRule& NftRule::masked(std::span<const std::uint8_t> mask) {
   return add(bitwise);
 }
 
-NftRule& NftRule::in_set(const char* set) {
+NftRule& NftRule::lookup(const char* set, std::uint32_t flags) {
   nftnl_expr* const lookup = allocate("lookup");
   nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, kernel_register(0));
   nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set);
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, flags);
   return add(lookup);
+}
+
+NftRule& NftRule::in_set(const char* set) {
+  return lookup(set, 0);
+}
+
+NftRule& NftRule::not_in_set(const char* set) {
+  return lookup(set, NFT_LOOKUP_F_INV);
 }
 
 NftRule& NftRule::hash(const NftHash& hash) {

@@ -46,6 +46,7 @@ class NftRule {
   NftRule& differs(std::span<const std::uint8_t> bytes);
   NftRule& masked(std::span<const std::uint8_t> mask);
   NftRule& in_set(const char* set);
+  NftRule& not_in_set(const char* set);
   NftRule& hash(const NftHash& hash);
   NftRule& verdict_map(const char* map, NftRegister key);
   NftRule& count(const char* counter);
@@ -64,6 +65,7 @@ class NftRule {
   NftRule& add(nftnl_expr* expression);
   NftRule& payload(std::uint32_t base, NftField field, NftRegister to);
   NftRule& compare(std::uint32_t operation, std::span<const std::uint8_t> bytes);
+  NftRule& lookup(const char* set, std::uint32_t flags);
   NftRule& verdict(int code, const char* chain);
 
   std::unique_ptr<nftnl_rule, NftRuleDeleter> rule_;

@@ -17,6 +17,7 @@ struct RulesetPlan {
   std::vector<wire::Endpoint> listens;  // destinations of client packets
   std::vector<wire::Endpoint>
       backends;  // sources of server packets (listens of transparent services too)
+  std::vector<wire::Address> own_addresses;  // F3: the host's own connections to its servers
   std::uint16_t queue_start = 24100;
   std::uint16_t workers = 1;  // worker n reads queue_start+2n (SYNs) and queue_start+2n+1
   std::uint32_t mark = 0x53590000;

@@ -13,7 +13,7 @@
 //     tcp flags & (syn|ack) == syn jhash ip saddr . tcp sport mod 2 seed S vmap @syn_workers
 //     jhash ip saddr . tcp sport mod 2 seed S vmap @flow_workers }
 //   chain from_server {
-//     meta l4proto tcp ip saddr . tcp sport @backends
+//     meta l4proto tcp ip saddr . tcp sport @backends ip daddr != @own_addresses
 //       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers }
 //   chain syn_0 { notrack; queue num 24100 }   chain flow_0 { notrack; queue num 24101 }   ...
 //   chain output { type filter hook output priority raw; mark ... notrack
@@ -140,6 +140,7 @@ void TableBuilder::add_sets() {
   if (has_servers()) {
     objects_.add_set("server_interfaces", NftType::ifname, interface_keys(plan_.server_interfaces));
     objects_.add_set("backends", endpoint, backends_);
+    objects_.add_set("own_addresses", address, address_keys(plan_.own_addresses, family_));
   }
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("fragmented_protocols", NftType::inet_proto, fragmented_protocol_keys());
@@ -236,6 +237,7 @@ void TableBuilder::add_server_rule() {
   server.network_field(layout_.source)
       .transport_field(tcp_source_port, layout_.source.length / 4)
       .in_set("backends");
+  server.network_field(layout_.destination).not_in_set("own_addresses");
   steer(server, false, "flow");
   commit(server, "packets of a backend (needs nft_hash)");
 }
@@ -247,8 +249,7 @@ void TableBuilder::add_queue_rules() {
     for (const unsigned role : {0U, 1U}) {
       const auto number = static_cast<std::uint16_t>(plan_.queue_start + 2 * worker + role);
       const std::string chain = worker_chain(role == 0 ? "syn" : "flow", worker);
-      NftRule untracked = rule(chain);
-      commit(untracked.notrack(), "queued packets untracked (needs nft_ct)");
+      commit(rule(chain).notrack(), "queued packets untracked (needs nft_ct)");
       NftRule queue = rule(chain);
       native_queue_ ? queue.queue(number) : queue.queue_xt_target(number);
       objects_.add_queue_rule(queue, fmt::format("queue {}", number));
@@ -257,8 +258,7 @@ void TableBuilder::add_queue_rules() {
 }
 
 void TableBuilder::add_mark_rules() {
-  NftRule untracked = marked_rule("output");
-  commit(untracked.notrack(), "own packets untracked (needs nft_ct)");
+  commit(marked_rule("output").notrack(), "own packets untracked (needs nft_ct)");
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
   NftRule passed = marked_rule("postrouting");

@@ -17,6 +17,11 @@ std::uint32_t percent_of(std::uint32_t whole, std::uint32_t percent) {
 constexpr std::uint32_t backlog_per_retransmit = 64;
 constexpr std::uint32_t retransmits_per_second_min = 16;
 
+// A full table of connections that last for some seconds each, over the life of their cookies.
+std::uint32_t spent_cookies_for(std::uint32_t connections) {
+  return std::min(connections, std::uint32_t{1} << 24) * 8;
+}
+
 flood::AdmissionSettings admission_settings(const EngineSettings& settings) {
   // At least 1: a tiny backlog is not always under pressure.
   return {
@@ -38,6 +43,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       flows(settings.connections, settings.hash_key, now),
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
+      spent_cookies(spent_cookies_for(settings.connections), settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       unsolicited(unsolicited_per_second, now) {
   for (std::size_t i = 0; i < settings.services.size(); ++i) {

@@ -3,6 +3,7 @@
 // What the steps of the engine share. Seen by proxy/engine only.
 #pragma once
 #include <deque>
+#include <optional>
 #include <span>
 
 #include "proxy/backend/choice.h"
@@ -13,6 +14,7 @@
 #include "proxy/flood/rate_budget.h"
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
+#include "proxy/handshake/spent_cookies.h"
 
 namespace synward::engine {
 
@@ -34,15 +36,21 @@ struct Core {
   handshake::Keyring keys;
   flow::FlowTable flows;
   handshake::EarlyData early_data;
+  handshake::SpentCookies spent_cookies;
   flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;
+  std::uint32_t provisional_flows = 0;  // T6
   flood::RateBudget unsolicited;  // RSTs and challenge ACKs that nobody has to get (RFC 5961 7)
 
   ServiceState& service_of(std::uint16_t listen) {
     return services[directory.listen(listen).service];
   }
-  const handshake::ServiceOffer& offer(std::uint16_t listen) const {
-    return settings.offers[listen];
+  const handshake::ServiceOffer& offer(std::uint16_t listen, Instant now) const {
+    return settings.offers[listen].at(keys.epoch(now));
+  }
+  // What a cookie that is redeemed now may have been made with.
+  handshake::OfferHistory::Tries offers_to_try(std::uint16_t listen, Instant now) const {
+    return settings.offers[listen].tries(keys.epoch(now));
   }
   const wire::Endpoint& service_endpoint(std::uint16_t listen) const {
     return directory.listen(listen).endpoint;
@@ -82,7 +90,13 @@ Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);            
 Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);        // step_complete.cc
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
 Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
+std::optional<Decision> adopt(Core& core, const Arrival& arrival);              // step_adopt.cc
 Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
+
+// --- connections older than the daemon (step_adopt.cc) ---
+bool is_provisional(const flow::Flow& flow);
+// An accepted segment, which acknowledges `ack` in client-side numbers, came for an adopted flow.
+void confirm_adoption(Core& core, const Arrival& arrival, flow::Flow& flow, wire::SeqNumber ack);
 
 // --- time (timers.cc) ---
 void half_open_timers(Core& core, Instant now, Outbox& out);
@@ -94,7 +108,7 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenE
 
 // --- life of a flow (lifecycle.cc) ---
 // A redeemed connection; nullptr if there is no room.
-flow::Flow* open_flow(Core& core, const flow::HalfOpenKey& key);
+flow::Flow* open_flow(Core& core, const flow::HalfOpenKey& key, Instant now);
 ServiceState& service_of(Core& core, const flow::Flow& flow);
 // Sends the (next) SYN to the flow's backend and arms its timer.
 void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
@@ -102,7 +116,7 @@ void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
 // Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.
 void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
-void erase_flow(Core& core, flow::Flow& flow);
+void erase_flow(Core& core, flow::Flow& flow, Instant now);
 void reset_client(Core& core, const flow::Flow& flow, Outbox& out);
 void reset_backend(Core& core, const flow::Flow& flow, Outbox& out);
 void set_state(Core& core, flow::Flow& flow, Side side, tcp::State state);

@@ -90,7 +90,6 @@ Decision Engine::State::from_client(Instant now, const Segment& segment, std::ui
 
   // 5. A segment of a connection: held until the backend has answered, then spliced.
   if (flow::Flow* flow = flows.find(arrival.key)) {
-    flow->last_segment = now;
     return flow->phase == flow::Phase::connecting ? hold(*this, arrival, *flow)
                                                   : splice_segment(*this, arrival, *flow);
   }
@@ -114,7 +113,6 @@ std::optional<Decision> Engine::State::from_backend(Instant now, const Segment& 
                           .out = out};
     flow::Flow* flow = flows.find(arrival.key);
     if (flow == nullptr || flow->backend_endpoint != segment.source) continue;
-    flow->last_segment = now;
 
     // 4'. The answer to our SYN completes the connection; everything later is spliced.
     return flow->phase == flow::Phase::connecting ? complete(*this, arrival, *flow)
@@ -148,11 +146,15 @@ void Engine::re_anchor(Duration wall_offset, Instant now) {
   state_->keys.re_anchor(wall_offset, now);
 }
 
+void Engine::set_offers(std::vector<handshake::OfferHistory> offers) {
+  state_->settings.offers = std::move(offers);
+}
+
 void Engine::count_send_failures(std::uint64_t packets) {
   state_->counters.none().dropped[synward_reason_send_failed].add(packets);
 }
 
-bool Engine::reset_some(Outbox& out) {
+bool Engine::reset_some(Instant now, Outbox& out) {
   bool left = false;
   state_->flows.for_each([&](flow::Flow& flow) {
     if (out.nearly_full()) {
@@ -166,7 +168,7 @@ bool Engine::reset_some(Outbox& out) {
           .counters.connections_closed[static_cast<std::size_t>(CloseReason::shutdown)]
           .add();
     }
-    erase_flow(*state_, flow);
+    erase_flow(*state_, flow, now);
   });
   return left;
 }

@@ -36,11 +36,13 @@ class Engine {
 
   // C4: the wall clock was stepped.
   void re_anchor(Duration wall_offset, Instant now);
+  // C10: by listen, as in the settings. An offer that begins now must have been announced before.
+  void set_offers(std::vector<handshake::OfferHistory> offers);
   // Packets that the kernel refused to send (perform found out).
   void count_send_failures(std::uint64_t packets);
   // The ordered stop: ends connections with a RST to both sides until `out` is nearly full; true if
   // some are left, and the caller comes back after sending.
-  bool reset_some(Outbox& out);
+  bool reset_some(Instant now, Outbox& out);
 
  private:
   struct State;

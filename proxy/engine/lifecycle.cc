@@ -89,12 +89,12 @@ void count_states(ServiceCounters& counters, const tcp::Connection& before,
   }
 }
 
-Flow* open_flow(Core& core, const flow::HalfOpenKey& key) {
+Flow* open_flow(Core& core, const flow::HalfOpenKey& key, Instant now) {
   Flow* flow = core.flows.insert(key);
   if (flow == nullptr) {
     Flow* oldest = core.flows.oldest_lingering();  // T4
     if (oldest == nullptr) return nullptr;
-    erase_flow(core, *oldest);
+    erase_flow(core, *oldest, now);
     flow = core.flows.insert(key);
   }
   flow->service = core.directory.listen(key.listen).service;
@@ -128,6 +128,8 @@ void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
   if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
     syn.options.timestamps = wire::Timestamps{flow.client_tsval, 0};
   }
+  // RFC 3168 6.1.1: an ECN-setup SYN.
+  if ((flow.promised_flags & SYNWARD_OFFER_ECN) != 0) syn.flags |= wire::flag_ece | wire::flag_cwr;
   send(out, service_of(core, flow).counters, syn);
   BackendCounters& counters = backend_counters(core, flow);
   counters.syns_sent.add();
@@ -154,7 +156,12 @@ void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now,
 
 void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   ServiceCounters& counters = service_of(core, flow).counters;
-  counters.connections_closed[static_cast<std::size_t>(reason)].add();
+  if (is_provisional(flow)) {  // nobody has seen that it was open
+    --core.provisional_flows;
+    flow.adoption = flow::Adoption::lasting;
+  } else {
+    counters.connections_closed[static_cast<std::size_t>(reason)].add();
+  }
   release_early_data(core, flow);
   if (reason != CloseReason::fin) {
     set_state(core, flow, Side::client, State::closed);
@@ -165,8 +172,15 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
 }
 
-void erase_flow(Core& core, Flow& flow) {
+void erase_flow(Core& core, Flow& flow, Instant now) {
   ServiceCounters& counters = service_of(core, flow).counters;
+  // C8, C3: a cookie lives for two epochs at most, and was made before it was redeemed.
+  const Instant cookie_expires = flow.connect_deadline + 2 * handshake::epoch_length;
+  if (now < cookie_expires &&
+      !core.spent_cookies.add(flow.key, flow.challenge_isn, cookie_expires, now)) {
+    counters.spent_cookies_forgotten.add();
+  }
+  if (is_provisional(flow)) --core.provisional_flows;
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
   release_early_data(core, flow);

@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "proxy/backend/directory.h"
+#include "proxy/backend/learned.h"
 #include "proxy/flow/half_open.h"
-#include "proxy/handshake/challenge.h"
+#include "proxy/handshake/offers.h"
 #include "proxy/time.h"
 
 namespace synward::engine {
@@ -13,7 +14,8 @@ namespace synward::engine {
 // What one worker's engine is made from: the operator's settings, divided among the workers.
 struct EngineSettings {
   std::vector<backend::ServicePlan> services;
-  std::vector<handshake::ServiceOffer> offers;  // by listen, in the directory's order
+  std::vector<handshake::OfferHistory> offers;  // by listen, in the directory's order
+  backend::LearnedBoard* learned = nullptr;     // shared; what SYN-ACKs tell is noted there
   std::vector<wire::Address> own_addresses;     // of this host, directed broadcasts included (F1)
 
   std::uint32_t backlog = 32768;  // half-open entries per service on this worker
@@ -28,6 +30,10 @@ struct EngineSettings {
   std::uint32_t early_data_per_connection = 16 * 1024;
   std::uint64_t early_data_total = 32 * 1024 * 1024;
   bool reset_unknown_segments = false;
+  // T6: until then a segment of an unknown connection of a transparent service is taken for one
+  // that is older than we are; from servers also later, if no daemon ran before us.
+  Instant adopt_until{};
+  bool adopt_from_servers = false;
 
   handshake::MasterKey master_key{};
   Duration wall_offset{};    // CLOCK_REALTIME minus CLOCK_BOOTTIME

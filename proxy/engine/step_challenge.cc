@@ -80,7 +80,10 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& 
   handshake.challenge_isn = SeqNumber(entry.challenge_isn);
   handshake.offer = entry.offer;
   handshake.client_tsval = entry.client_tsval;
-  return handshake::challenge(core.keys, now, handshake, core.offer(entry.key.listen));
+  // What was promised first is promised again.
+  const auto offers = core.offers_to_try(entry.key.listen, now);
+  const auto made = handshake::promised_offer(core.keys, now, handshake, offers.all());
+  return handshake::challenge(core.keys, now, handshake, offers[made.value_or(0)]);
 }
 
 Decision answer_syn(Core& core, const Arrival& arrival) {
@@ -89,7 +92,7 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
 
   if (Flow* flow = core.flows.find(arrival.key)) {
     if (!reopens(*flow, syn)) return challenge_ack(core, arrival, *flow);
-    erase_flow(core, *flow);
+    erase_flow(core, *flow, arrival.now);
   }
   // A client must not believe in a connection that cannot be had (T4).
   if (core.flows.size() == core.flows.capacity() && core.flows.oldest_lingering() == nullptr) {
@@ -109,7 +112,7 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
     forget(service, *entry);
   }
 
-  const handshake::ServiceOffer& ours = core.offer(arrival.key.listen);
+  const handshake::ServiceOffer& ours = core.offer(arrival.key.listen, arrival.now);
   handshake::Handshake handshake = handshake::handshake_of(syn);
   handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
   remember(core, arrival, handshake);
@@ -125,7 +128,7 @@ Decision challenge_ack(Core& core, const Arrival& arrival, const Flow& flow) {
   const SeqNumber seq = connecting ? flow.challenge_isn + 1 : flow.connection.backend.snd_nxt;
   const SeqNumber ack = connecting ? flow.client_isn + 1 : flow.connection.client.snd_una;
   const std::int32_t window =
-      connecting ? core.offer(arrival.key.listen).window
+      connecting ? core.offer(arrival.key.listen, arrival.now).window
                  : flow.connection.client.window_right - flow.connection.client.snd_una;
   send(arrival.out, arrival.service.counters,
        {.source = arrival.segment.destination,

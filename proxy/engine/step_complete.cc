@@ -30,7 +30,7 @@ void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
 }
 
 // Both endpoints as they stand after both handshakes, in the client's numbers.
-void start_tracking(Core& core, Flow& flow, const wire::Segment& syn_ack) {
+void start_tracking(Core& core, Flow& flow, const wire::Segment& syn_ack, Instant now) {
   tcp::Endpoint& client = flow.connection.client;
   tcp::Endpoint& backend = flow.connection.backend;
   const SeqNumber first_of_client = flow.client_isn + 1;
@@ -41,7 +41,8 @@ void start_tracking(Core& core, Flow& flow, const wire::Segment& syn_ack) {
   client.fin_sent = flow.early_fin;
   client.fin = first_of_client + flow.early.bytes;
   client.window_right =
-      first_of_client + std::max<std::uint32_t>(syn_ack.window, core.offer(flow.key.listen).window);
+      first_of_client +
+      std::max<std::uint32_t>(syn_ack.window, core.offer(flow.key.listen, now).window);
   client.window_max = client_window;
   backend.snd_una = backend.snd_nxt = first_of_backend;
   backend.window_right = first_of_backend + client_window;
@@ -93,11 +94,35 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
   core.early_data.release(flow.early);
 }
 
+void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack) {
+  if (core.settings.learned == nullptr) return;
+  const backend::Asked asked{.scaling = flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT,
+                             .sack = (flow.promised_flags & SYNWARD_OFFER_SACK) != 0,
+                             .timestamps = (flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0,
+                             .ecn = (flow.promised_flags & SYNWARD_OFFER_ECN) != 0};
+  core.settings.learned->learn(
+      flow.service, flow.backend, asked,
+      {.window = syn_ack.window,
+       .options = syn_ack.options,
+       .ecn_echo = syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr)});
+}
+
+// W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2).
+bool breaks_our_promise(const Flow& flow, const wire::Segment& syn_ack) {
+  return (flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0 && !syn_ack.options.timestamps;
+}
+
 Decision established(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& syn_ack = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
+  learn_from(core, flow, syn_ack);
+  if (breaks_our_promise(flow, syn_ack)) {
+    reset_backend(core, flow, arrival.out);
+    backend_failed(core, flow, BackendFailure::refused, arrival.now, arrival.out);
+    return consume();
+  }
   fix_offsets(flow, syn_ack);
-  start_tracking(core, flow, syn_ack);
+  start_tracking(core, flow, syn_ack, arrival.now);
   set_state(core, flow, Side::backend, tcp::State::established);
   flow.phase = flow::Phase::spliced;
   counters.connections_spliced.add();

@@ -14,25 +14,26 @@ using wire::SeqNumber;
 
 namespace {
 
+using Offers = handshake::OfferHistory::Tries;
+
 std::optional<handshake::Redeemed> redeem_from_queue(Core& core, const Arrival& arrival,
-                                                     const HalfOpenEntry& entry) {
+                                                     const HalfOpenEntry& entry,
+                                                     const Offers& offers) {
   const wire::Segment& ack = arrival.segment;
   const SeqNumber client_isn(entry.client_isn);
   const SeqNumber challenge_isn(entry.challenge_isn);
-  const handshake::ServiceOffer& offer = core.offer(entry.key.listen);
   // SEQ = ISN is a keep-alive or a probe; beyond ISN+1 is data that overtook the acknowledgement.
   const std::int32_t ahead = ack.seq - client_isn;
-  if (ack.ack != challenge_isn + 1 || ahead < 0 || ahead > offer.window + 1) return std::nullopt;
+  if (ack.ack != challenge_isn + 1 || ahead < 0) return std::nullopt;
   handshake::Handshake handshake;
   handshake.client = ack.source;
   handshake.service = ack.destination;
   handshake.client_isn = client_isn;
   handshake.challenge_isn = challenge_isn;
   handshake.offer = entry.offer;
-  if (!handshake::promised_offer(core.keys, arrival.now, handshake, {&offer, 1})) {
-    return std::nullopt;
-  }
-  return handshake::Redeemed{client_isn, entry.offer, 0};
+  const auto made = handshake::promised_offer(core.keys, arrival.now, handshake, offers.all());
+  if (!made || ahead > offers[*made].window + 1) return std::nullopt;
+  return handshake::Redeemed{client_isn, entry.offer, *made};
 }
 
 std::uint64_t microseconds(Duration duration) {
@@ -41,9 +42,10 @@ std::uint64_t microseconds(Duration duration) {
 }
 
 // What the client knows of us and we of it, before the backend has said a word.
-void fill(Core& core, Flow& flow, const Arrival& arrival, const handshake::Redeemed& redeemed) {
+void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake::Redeemed& redeemed,
+          const handshake::ServiceOffer& offer) {
   const wire::Segment& ack = arrival.segment;
-  const auto promised = handshake::promise(redeemed.client, core.offer(arrival.key.listen));
+  const auto promised = handshake::promise(redeemed.client, offer);
   flow.client_offer = redeemed.client;
   flow.promised_flags =
       static_cast<std::uint8_t>((promised.sack ? SYNWARD_OFFER_SACK : 0) |
@@ -81,18 +83,21 @@ Decision redeem(Core& core, const Arrival& arrival) {
   if (ack.has(wire::flag_syn) || !ack.has(wire::flag_ack)) return unknown(core, arrival);
 
   // C6: the cookie is checked in either case.
+  const Offers offers = core.offers_to_try(arrival.key.listen, arrival.now);
   std::optional<handshake::Redeemed> redeemed;
-  if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry);
+  if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry, offers);
   const bool from_queue = redeemed.has_value();
-  if (!redeemed) {
-    redeemed = handshake::redeem(core.keys, arrival.now, ack, {&core.offer(arrival.key.listen), 1});
-  }
+  if (!redeemed) redeemed = handshake::redeem(core.keys, arrival.now, ack, offers.all());
   if (!redeemed) {
     counters.cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].add();
     return unknown(core, arrival);
   }
+  if (core.spent_cookies.contains(arrival.key, ack.ack - 1, arrival.now)) {  // C8
+    counters.cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].add();
+    return drop(arrival, synward_reason_replayed_cookie);
+  }
 
-  Flow* flow = open_flow(core, arrival.key);
+  Flow* flow = open_flow(core, arrival.key, arrival.now);
   if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
   const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;
   counters.cookies_redeemed[static_cast<std::size_t>(source)].add();
@@ -100,7 +105,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
     counters.handshake.observe_us(microseconds(flow::age(*entry, arrival.now)));
     forget(arrival.service, *entry);
   }
-  fill(core, *flow, arrival, *redeemed);
+  fill(core, *flow, arrival, *redeemed, offers[redeemed->offer_index]);
 
   // What came with the acknowledgement is held (S4); its window goes into our SYN.
   const Decision decision = hold(core, arrival, *flow);

@@ -21,6 +21,9 @@ tcp::Seen seen(const Flow& flow, Side from, const wire::Segment& segment) {
     result.seq += flow.offsets.sequence;
     result.window = splice::backend_window_bytes(flow.offsets, segment.window);
   }
+  if (flow.adoption != flow::Adoption::none) {  // its scale is unknown: the widest reading
+    result.window = std::uint32_t{segment.window} << wire::window_scale_max;
+  }
   return result;
 }
 
@@ -65,9 +68,11 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   }
 
   const tcp::Connection before = flow.connection;
-  const tcp::Outcome outcome =
-      tcp::observe(flow.connection, arrival.from, seen(flow, arrival.from, segment));
+  const tcp::Seen what = seen(flow, arrival.from, segment);
+  const tcp::Outcome outcome = tcp::observe(flow.connection, arrival.from, what);
   if (outcome == tcp::Outcome::out_of_window) return drop(arrival, synward_reason_out_of_window);
+  if (outcome != tcp::Outcome::reset) confirm_adoption(core, arrival, flow, what.ack);
+  flow.last_segment = arrival.now;
   count_states(counters, before, flow.connection);
   count(counters, arrival.from, segment, outcome == tcp::Outcome::retransmitted);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Step: a segment of no connection is dropped, or answered with a RST where the operator asked for
+// Step: a segment of no connection belongs to one that is older than the daemon (step_adopt.cc), or
+// is dropped, or answered with a RST where the operator asked for
 // it (splice.unknown_segments). A SYN-ACK is always answered: it is a backend's half-open
 // connection that this daemon, or the one before it, abandoned (S3).
 #include "proxy/engine/core.h"
@@ -27,6 +28,7 @@ wire::SegmentToSend reset_for(const wire::Segment& segment) {
 
 Decision unknown(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
+  if (const auto adopted = adopt(core, arrival)) return *adopted;
   const bool abandoned = arrival.from == Side::backend && segment.has(wire::flag_syn);
   if (!segment.has(wire::flag_rst) && (abandoned || core.settings.reset_unknown_segments) &&
       core.unsolicited.spend(arrival.now)) {

@@ -73,10 +73,14 @@ void flow_timers(Core& core, Instant now, Outbox& out) {
         backend_silent(core, *flow, now, out);
         break;
       case Phase::spliced:
+        if (is_provisional(*flow)) {
+          erase_flow(core, *flow, now);
+          break;
+        }
         maybe_idle(core, *flow, now, out);
         break;
       case Phase::lingering:
-        erase_flow(core, *flow);
+        erase_flow(core, *flow, now);
         break;
     }
   }

@@ -17,6 +17,14 @@ enum class Phase : std::uint8_t {
   lingering,   // ended: TIME-WAIT, or CLOSED by a reset
 };
 
+// Of a connection that is older than the daemon (T6).
+enum class Adoption : std::uint8_t {
+  none,       // ours from its challenge on
+  by_client,  // provisional: one side has spoken, the other has not answered yet
+  by_backend,
+  lasting,
+};
+
 // Bytes held for one connection in the early-data pool (S4): blocks by index.
 struct HeldData {
   std::uint32_t first = no_index, last = no_index;
@@ -33,6 +41,7 @@ struct Flow {
   Phase phase = Phase::connecting;
   bool live = false, lingering = false;
   bool early_fin = false;  // the client's FIN came before the backend answered
+  Adoption adoption = Adoption::none;
   splice::Offsets offsets;
   tcp::Connection connection;
   Instant last_segment{};

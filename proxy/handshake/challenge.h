@@ -23,6 +23,7 @@ struct ServiceOffer {
   bool ecn = false;              // likewise (O5)
   std::uint16_t window = 16384;  // never scaled (O3)
   std::uint32_t digest() const;  // 24 bits
+  bool operator==(const ServiceOffer&) const = default;
 };
 
 // What was promised to one client: a function of its offer and of the service's.

@@ -37,13 +37,17 @@ struct EpochAndRest {
   Duration rest;  // of the epoch
 };
 
-EpochAndRest epoch_at(Instant now, Duration wall_offset) {
+EpochAndRest epoch_and_rest(Instant now, Duration wall_offset) {
   const Duration wall = now.time_since_epoch() + wall_offset;
   const auto epochs = std::chrono::floor<Epochs>(wall);
   return {static_cast<Epoch>(epochs.count()), epochs + Epochs{1} - wall};
 }
 
 }  // namespace
+
+Epoch epoch_at(Instant now, Duration wall_offset) {
+  return epoch_and_rest(now, wall_offset).epoch;
+}
 
 void Keyring::Candidates::add(Epoch epoch) {
   const auto known = all();
@@ -64,7 +68,7 @@ void Keyring::re_anchor(Duration wall_offset, Instant now) {
 }
 
 Epoch Keyring::epoch(Instant now) const {
-  return epoch_at(now, wall_offset_).epoch;
+  return epoch_at(now, wall_offset_);
 }
 
 synward_cookie_key Keyring::key(Epoch epoch) {
@@ -78,7 +82,7 @@ synward_cookie_key Keyring::key(Epoch epoch) {
 Keyring::Candidates Keyring::candidates(Instant now, unsigned parity) const {
   Candidates result;
   const auto add = [&](Duration wall_offset) {
-    const auto [current, rest] = epoch_at(now, wall_offset);
+    const auto [current, rest] = epoch_and_rest(now, wall_offset);
     if ((current & 1) == parity) {
       result.add(current);
       return;

@@ -18,6 +18,9 @@ inline constexpr std::chrono::seconds epoch_length{64};         // C3
 inline constexpr std::chrono::seconds anchor_overlap{128};      // C4: both anchors are accepted
 inline constexpr std::chrono::seconds next_epoch_tolerance{4};  // C4: a node slightly ahead
 
+// Of the wall clock, whose offset from CLOCK_BOOTTIME is given.
+Epoch epoch_at(Instant now, Duration wall_offset);
+
 // Keys derived from the master key, one per 64 s epoch of the guarded wall clock (C2..C4). Every
 // holder of the same master key and of about the same time derives the same ones. One per worker.
 class Keyring {

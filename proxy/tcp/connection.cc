@@ -160,6 +160,10 @@ Outcome observe(Connection& connection, Side from, const Seen& seen) {
   Endpoint& sender = connection.of(from);
   Endpoint& receiver = connection.peer_of(from);
   if (has(seen, wire::flag_rst)) return process_reset(sender, receiver, seen);
+  if (connection.began_unseen && has(seen, wire::flag_ack) &&
+      from_una(receiver, seen.ack) <= from_una(receiver, receiver.window_right)) {
+    receiver.snd_nxt = later_of(receiver, receiver.snd_nxt, seen.ack);
+  }
   if (!sequence_acceptable(sender, receiver, seen) ||
       !acknowledgement_acceptable(sender, receiver, seen)) {
     return Outcome::out_of_window;

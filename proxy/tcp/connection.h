@@ -27,6 +27,8 @@ struct Endpoint {
 
 struct Connection {
   Endpoint client, backend;
+  // It is older than we are: what an endpoint has sent is also learnt from what is acknowledged.
+  bool began_unseen = false;
   Endpoint& of(Side side) { return side == Side::client ? client : backend; }
   Endpoint& peer_of(Side side) { return side == Side::client ? backend : client; }
 };

@@ -49,7 +49,7 @@ class Harness {
 
   Harness() {
     settings.services = {{.listens = {service}, .backends = {}}};
-    settings.offers = {handshake::ServiceOffer{.mss = 1460}};
+    settings.offers = {handshake::OfferHistory(handshake::ServiceOffer{.mss = 1460})};
     settings.connections = 64;
     settings.backlog = 64;
     settings.early_data_total = 1 << 20;

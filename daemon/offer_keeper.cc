@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/offer_keeper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "daemon/io/clock.h"
+#include "daemon/state_file.h"
+
+namespace synward {
+
+using handshake::Epoch;
+using handshake::OfferHistory;
+using handshake::ServiceOffer;
+
+namespace {
+
+constexpr std::chrono::milliseconds start_patience{1000};
+constexpr std::chrono::milliseconds repeat_after{200};  // then doubling
+constexpr std::chrono::seconds ask_again_first{10};
+constexpr std::chrono::seconds ask_again_last{640};
+
+std::string line_of(const wire::Endpoint& listen, const OfferHistory::Entry& entry) {
+  const ServiceOffer& offer = entry.offer;
+  return fmt::format("{} {} {} {} {} {:d} {:d} {:d}\n", wire::to_string(listen), entry.from,
+                     offer.mss, offer.window, offer.window_scale, offer.sack, offer.timestamps,
+                     offer.ecn);
+}
+
+struct Line {
+  std::string listen;
+  OfferHistory::Entry entry;
+};
+
+std::optional<Line> parse_line(const std::string& text) {
+  std::istringstream words(text);
+  Line line;
+  ServiceOffer& offer = line.entry.offer;
+  unsigned scale = 0;
+  words >> line.listen >> line.entry.from >> offer.mss >> offer.window >> scale >> offer.sack >>
+      offer.timestamps >> offer.ecn;
+  if (words.fail() || scale > SYNWARD_WINDOW_SCALE_ABSENT) return std::nullopt;
+  offer.window_scale = static_cast<std::uint8_t>(scale);
+  return line;
+}
+
+}  // namespace
+
+OfferKeeper::OfferKeeper(const config::Settings& settings, const HostFacts& host)
+    : path_(settings.cookies.key_file + ".offers"),
+      board_(backend_counts(settings)),
+      ask_wait_(ask_again_first) {
+  for (std::size_t service = 0; service < settings.services.size(); ++service) {
+    const config::Service& wanted = settings.services[service];
+    const bool transparent = wanted.backends.empty();
+    const auto& endpoints = transparent ? wanted.listen : wanted.backends;
+    const auto number = static_cast<std::uint16_t>(service);
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+      backends_.push_back({endpoints[i], number, static_cast<std::uint16_t>(i)});
+    }
+    for (std::size_t l = 0; l < wanted.listen.size(); ++l) {
+      Listen listen{
+          wanted.listen[l], number, {}, unlearned_offer(wanted.listen[l], settings, host)};
+      for (std::size_t i = 0; i < endpoints.size(); ++i) {
+        const bool its = transparent
+                             ? i == l
+                             : endpoints[i].address.is_ipv4() == listen.endpoint.address.is_ipv4();
+        if (its) listen.backends.push_back(static_cast<std::uint16_t>(i));
+      }
+      histories_.emplace_back(listen.unlearned);
+      listens_.push_back(std::move(listen));
+    }
+  }
+  loaded_.assign(listens_.size(), false);
+}
+
+void OfferKeeper::learn_at_start() {
+  ask(/*silent_too=*/true);
+  const Instant start = io::now();
+  auto repeat = repeat_after;
+  while (probe_.waiting() && io::now() < start + start_patience) {
+    take(probe_.collect(std::chrono::milliseconds(20)));
+    if (io::now() < start + repeat) continue;
+    probe_.ask_again();
+    repeat *= 2;
+  }
+}
+
+void OfferKeeper::begin(Epoch present) {
+  load();
+  for (std::size_t i = 0; i < listens_.size(); ++i) {
+    if (!loaded_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
+  }
+  announce(present + 1);
+  keep();
+}
+
+bool OfferKeeper::turn(Instant now, Epoch present) {
+  if (probe_.waiting()) take(probe_.collect(std::chrono::milliseconds(0)));
+  if (now >= ask_at_ && ask(/*silent_too=*/false)) {
+    ask_at_ = now + ask_wait_;
+    ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
+  }
+  const bool changed = announce(present + 1);
+  if (changed) keep();
+  return changed;
+}
+
+ServiceOffer OfferKeeper::present_offer(const Listen& listen) const {
+  std::vector<backend::LearnedOptions> known;
+  for (const std::uint16_t position : listen.backends) {
+    if (const auto options = board_.find(listen.service, position)) known.push_back(*options);
+  }
+  return backend::offer_for(listen.unlearned, known);
+}
+
+bool OfferKeeper::ask(bool silent_too) {
+  std::vector<std::size_t> asked;
+  std::vector<wire::Endpoint> targets;
+  for (std::size_t i = 0; i < backends_.size(); ++i) {
+    const auto known = board_.find(backends_[i].service, backends_[i].position);
+    if (known ? known->complete() : !silent_too) continue;
+    asked.push_back(i);
+    targets.push_back(backends_[i].endpoint);
+  }
+  if (asked.empty()) return false;
+  asked_ = std::move(asked);
+  probe_.ask(targets);
+  return true;
+}
+
+void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
+  for (const io::OptionProbe::Answer& answer : answers) {
+    if (answer.refused) continue;
+    const Backend& backend = backends_[asked_[answer.target]];
+    board_.learn(backend.service, backend.position, {},
+                 {.window = answer.window, .options = answer.options, .ecn_echo = answer.ecn_echo});
+  }
+}
+
+bool OfferKeeper::announce(Epoch from) {
+  bool changed = false;
+  for (std::size_t i = 0; i < listens_.size(); ++i) {
+    const ServiceOffer offer = present_offer(listens_[i]);
+    if (offer == histories_[i].newest().offer) continue;
+    histories_[i].announce(from, offer);
+    changed = true;
+  }
+  return changed;
+}
+
+void OfferKeeper::load() {
+  std::ifstream file(path_);
+  std::vector<std::vector<OfferHistory::Entry>> entries(listens_.size());  // newest first
+  for (std::string text; std::getline(file, text);) {
+    const auto line = parse_line(text);
+    if (!line) continue;
+    const auto listen = std::ranges::find_if(
+        listens_, [&](const Listen& l) { return wire::to_string(l.endpoint) == line->listen; });
+    if (listen == listens_.end()) continue;
+    entries[static_cast<std::size_t>(listen - listens_.begin())].push_back(line->entry);
+  }
+  for (std::size_t i = 0; i < listens_.size(); ++i) {
+    if (entries[i].empty()) continue;
+    loaded_[i] = true;
+    histories_[i] = OfferHistory(entries[i].back());
+    for (auto entry = entries[i].rbegin() + 1; entry != entries[i].rend(); ++entry) {
+      histories_[i].announce(entry->from, entry->offer);
+    }
+  }
+}
+
+// Best effort: without it, challenges under way at a restart are lost if the servers changed.
+void OfferKeeper::keep() const {
+  std::string text;
+  for (std::size_t i = 0; i < listens_.size(); ++i) {
+    for (const OfferHistory::Entry& entry : histories_[i].entries()) {
+      text += line_of(listens_[i].endpoint, entry);
+    }
+  }
+  replace_file(path_, text);
+}
+
+}  // namespace synward

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "daemon/io/option_probe.h"
+#include "daemon/plan.h"
+#include "proxy/backend/learned.h"
+#include "proxy/handshake/offers.h"
+
+namespace synward {
+
+// What each listen offers to clients (O2, O3, C10): made of what its backends were seen to accept,
+// changed at the beginning of an epoch only, and kept on disk (PATH_OF_THE_KEY.offers), so that
+// challenges of the daemon before this one are understood. Used by the main thread alone; the
+// workers have a copy of histories(), and write to board().
+class OfferKeeper {
+ public:
+  OfferKeeper(const config::Settings& settings, const HostFacts& host);
+
+  // One learning SYN to each backend, and up to a second for their answers. A server that is down
+  // is not asked again until a client's connection has shown that it is up (turn()).
+  void learn_at_start();
+  // The offers at start: those of the file, and from the next epoch on what has been learned. With
+  // no file nobody was promised anything, and they begin at once.
+  void begin(handshake::Epoch present);
+  // What has been heard since; a learning SYN to servers of which a part is not known, at longer
+  // and longer intervals. True if an offer was announced for the next epoch.
+  bool turn(Instant now, handshake::Epoch present);
+
+  const std::vector<handshake::OfferHistory>& histories() const { return histories_; }
+  backend::LearnedBoard& board() { return board_; }
+
+ private:
+  struct Listen {
+    wire::Endpoint endpoint;
+    std::uint16_t service = 0;
+    std::vector<std::uint16_t> backends;  // positions
+    handshake::ServiceOffer unlearned;
+  };
+  struct Backend {
+    wire::Endpoint endpoint;
+    std::uint16_t service = 0, position = 0;
+  };
+
+  handshake::ServiceOffer present_offer(const Listen& listen) const;
+  bool ask(bool silent_too);  // false if there is nothing to ask
+  void take(const std::vector<io::OptionProbe::Answer>& answers);
+  bool announce(handshake::Epoch from);
+  void load();
+  void keep() const;
+
+  const std::string path_;
+  backend::LearnedBoard board_;
+  io::OptionProbe probe_;
+  std::vector<Backend> backends_;
+  std::vector<std::size_t> asked_;  // indices into backends_, as the probe counts them
+  std::vector<Listen> listens_;
+  std::vector<bool> loaded_;  // by listen
+  std::vector<handshake::OfferHistory> histories_;
+  Instant ask_at_{};
+  Duration ask_wait_;
+};
+
+}  // namespace synward

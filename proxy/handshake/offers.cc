@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/handshake/offers.h"
+
+#include <algorithm>
+
+namespace synward::handshake {
+
+std::size_t OfferHistory::index_at(Epoch epoch) const {
+  for (std::size_t i = 0; i + 1 < count_; ++i) {
+    if (entries_[i].from <= epoch) return i;
+  }
+  return count_ - 1;  // older than all that is remembered: the oldest is the best guess
+}
+
+void OfferHistory::announce(Epoch from, const ServiceOffer& offer) {
+  // Nobody has made an offer that has not begun; it leaves no trace.
+  const auto kept = std::ranges::find_if(entries(), [&](const Entry& e) { return e.from < from; });
+  const auto skipped = static_cast<std::size_t>(kept - entries().begin());
+  std::array<Entry, 3> entries{};
+  entries[0] = {from, offer};
+  std::size_t count = 1;
+  for (std::size_t i = skipped; i < count_ && count < entries.size(); ++i) {
+    entries[count++] = entries_[i];
+  }
+  entries_ = entries;
+  count_ = count;
+}
+
+OfferHistory::Tries OfferHistory::tries(Epoch epoch) const {
+  Tries result;
+  const std::size_t present = index_at(epoch);
+  result.add(entries_[present].offer);
+  // A cookie of the epoch before is accepted (C3).
+  const bool changed_lately = entries_[present].from >= epoch;
+  if (changed_lately && present + 1 < count_) result.add(entries_[present + 1].offer);
+  if (present > 0) result.add(entries_[present - 1].offer);
+  return result;
+}
+
+}  // namespace synward::handshake

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "proxy/handshake/challenge.h"
+
+namespace synward::handshake {
+
+// What one listen offered of late (C10). An offer changes at the beginning of an epoch only, so
+// the offer of a challenge follows from its epoch: workers that hear of a change at different
+// moments, and a daemon that starts again, agree about it. Plain data, copied to every worker.
+class OfferHistory {
+ public:
+  struct Entry {
+    Epoch from = 0;  // made from this epoch on, until the next newer entry's
+    ServiceOffer offer;
+    bool operator==(const Entry&) const = default;
+  };
+
+  OfferHistory() = default;
+  explicit OfferHistory(const ServiceOffer& offer) : OfferHistory({0, offer}) {}
+  explicit OfferHistory(const Entry& oldest) { entries_[0] = oldest; }
+
+  // What challenges of this epoch promise.
+  const ServiceOffer& at(Epoch epoch) const { return entries_[index_at(epoch)].offer; }
+  // The newest, which may not have begun yet.
+  const Entry& newest() const { return entries_[0]; }
+  // From `from` on `offer` is made; replaces what was announced for that epoch or a later one.
+  void announce(Epoch from, const ServiceOffer& offer);
+
+  // Newest first; never empty.
+  std::span<const Entry> entries() const { return {entries_.data(), count_}; }
+
+  // What a cookie that is redeemed in `epoch` may have been made with, likeliest first: the present
+  // offer; the one before it, while its last epoch is accepted; one that was announced, which a
+  // node slightly ahead makes already.
+  class Tries;
+  Tries tries(Epoch epoch) const;
+
+ private:
+  std::size_t index_at(Epoch epoch) const;
+
+  std::array<Entry, 3> entries_{};
+  std::size_t count_ = 1;
+};
+
+class OfferHistory::Tries {
+ public:
+  std::span<const ServiceOffer> all() const { return {offers_.data(), count_}; }
+  const ServiceOffer& operator[](std::size_t index) const { return offers_[index]; }
+  void add(const ServiceOffer& offer) { offers_[count_++] = offer; }
+
+ private:
+  std::array<ServiceOffer, 3> offers_{};
+  std::size_t count_ = 0;
+};
+
+}  // namespace synward::handshake

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Offers that change, promises that a backend breaks, cookies that come twice, connections that
+// are older than the daemon.
+#include "tests/unit/engine/harness.h"
+
+namespace synward::engine {
+namespace {
+
+handshake::ServiceOffer everything() {
+  return {.mss = 1460,
+          .window_scale = 7,
+          .sack = true,
+          .timestamps = true,
+          .ecn = true,
+          .window = 16384};
+}
+
+class Learning : public ::testing::Test, public Harness {
+ protected:
+  backend::LearnedBoard board{{1}};
+
+  Learning() { settings.learned = &board; }
+
+  SegmentToSend full_syn() const {
+    SegmentToSend segment = syn();
+    segment.flags |= wire::flag_ece | wire::flag_cwr;
+    segment.options.timestamps = wire::Timestamps{5000, 0};
+    return segment;
+  }
+  SegmentToSend full_ack(std::uint32_t cookie, std::uint32_t echo) const {
+    SegmentToSend segment = from_client_segment(1001, cookie + 1);
+    segment.options.timestamps = wire::Timestamps{5001, echo};
+    return segment;
+  }
+  // Until the backend's SYN has left; returns the challenge.
+  Segment redeem_full() {
+    EXPECT_EQ(from_client(full_syn()), Verdict::reply);
+    const Left answer = left.at(0);
+    const Segment challenge = answer.segment;
+    EXPECT_TRUE(challenge.options.timestamps.has_value());
+    EXPECT_EQ(from_client(full_ack(challenge.seq.value(), challenge.options.timestamps->value)),
+              Verdict::consume);
+    return challenge;
+  }
+};
+
+TEST_F(Learning, WhatTheBackendIsKnownToAcceptIsPromisedAndAskedOfIt) {
+  settings.offers = {handshake::OfferHistory(everything())};
+  const Segment challenge = redeem_full();
+  EXPECT_TRUE(challenge.has(wire::flag_ece));
+  EXPECT_FALSE(challenge.has(wire::flag_cwr));
+  ASSERT_EQ(left.size(), 1U);
+  const Segment& opening = left[0].segment;
+  EXPECT_EQ(opening.flags, wire::flag_syn | wire::flag_ece | wire::flag_cwr);
+  ASSERT_TRUE(opening.options.timestamps.has_value());
+  EXPECT_EQ(opening.options.timestamps->value, 5001U);
+}
+
+TEST_F(Learning, ASynAckTeaches) {
+  connect();
+  const auto learned = board.find(0, 0);
+  ASSERT_TRUE(learned.has_value());
+  EXPECT_EQ(learned->mss, 1460);
+  EXPECT_EQ(learned->window, 65160);
+  EXPECT_EQ(learned->scaling, backend::Accepts::yes);
+  EXPECT_EQ(learned->timestamps, backend::Accepts::unknown);
+}
+
+TEST_F(Learning, W2ABackendThatRefusesPromisedTimestampsEndsTheConnectionAndIsCorrected) {
+  settings.offers = {handshake::OfferHistory(everything())};
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
+  EXPECT_EQ(left[0].segment.destination, backend);
+  EXPECT_TRUE(left[1].segment.has(wire::flag_rst));
+  EXPECT_EQ(left[1].segment.destination, client);
+  EXPECT_EQ(board.find(0, 0)->timestamps, backend::Accepts::no);
+  EXPECT_EQ(counters().backends[0].failures[0].value(), 1U);
+}
+
+TEST_F(Learning, C10AChallengeOfTheOfferBeforeRedeemsAndKeepsItsPromise) {
+  const std::uint32_t cookie = challenge();
+  const auto epoch = handshake::epoch_at(now, settings.wall_offset);
+  handshake::OfferHistory history = settings.offers[0];
+  history.announce(epoch + 1, everything());
+  engine().set_offers({history});
+  pass(seconds(64));
+  counters();
+  ASSERT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_FALSE(left[0].segment.options.timestamps.has_value());
+}
+
+TEST_F(Learning, ARepeatedChallengeKeepsItsPromiseAcrossAChange) {
+  settings.synack_timeout = seconds(32);
+  settings.synack_retries = 1;
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  const Left before = left.at(0);
+  const auto epoch = handshake::epoch_at(now, settings.wall_offset);
+  handshake::OfferHistory history = settings.offers[0];
+  history.announce(epoch + 1, everything());
+  engine().set_offers({history});
+  while (handshake::epoch_at(now, settings.wall_offset) == epoch) pass(seconds(1));
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  EXPECT_EQ(left.at(0).segment.seq, before.segment.seq);
+  EXPECT_FALSE(left.at(0).segment.options.timestamps.has_value());
+}
+
+TEST_F(Learning, C8ACookieRedeemsOnceEvenAfterItsConnectionIsForgotten) {
+  const std::uint32_t cookie = connect();
+  SegmentToSend reset = from_backend_segment(777001, 1001);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(reset), Verdict::forward);
+  pass(seconds(11));  // lingered
+  EXPECT_EQ(state(Side::client, tcp::State::closed), 0);
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::drop);
+  EXPECT_TRUE(left.empty());
+  EXPECT_EQ(dropped(synward_reason_replayed_cookie), 1U);
+  EXPECT_EQ(counters().cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].value(),
+            1U);
+  EXPECT_EQ(counters().backends[0].syns_sent.value(), 1U);
+}
+
+class OlderConnection : public Learning {
+ protected:
+  OlderConnection() {
+    settings.adopt_until = now + seconds(600);
+    settings.adopt_from_servers = true;
+  }
+};
+
+TEST_F(OlderConnection, PassesUnchangedAndLastsOnceTheOtherSideHasAnswered) {
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  EXPECT_EQ(left.at(0).segment.ack, SeqNumber(9000));
+  EXPECT_EQ(left.at(0).segment.window, 500);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+  EXPECT_EQ(counters().connections_spliced.value(), 0U);
+  ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  EXPECT_EQ(counters().connections_spliced.value(), 1U);
+  pass(seconds(31));
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
+TEST_F(OlderConnection, IsForgottenAfter30sIfTheOtherSideIsSilent) {
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  pass(seconds(29));
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+  pass(seconds(2));
+  EXPECT_EQ(state(Side::client, tcp::State::established), 0);
+}
+
+TEST_F(OlderConnection, DataThatWasUnderWayBeforeMayBeAcknowledged) {
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  EXPECT_EQ(from_client(from_client_segment(5000, 9000 + 1'000'000)), Verdict::forward);
+  ASSERT_EQ(from_backend(from_backend_segment(9000 + 1'000'000, 5000)), Verdict::forward);
+  EXPECT_EQ(dropped(synward_reason_out_of_window), 0U);
+}
+
+TEST_F(OlderConnection, ProvisionalOnesTakeAQuarterOfTheTableAtMost) {
+  for (std::uint16_t i = 0; i < 17; ++i) {
+    client.port = static_cast<std::uint16_t>(40000 + i);
+    EXPECT_EQ(from_client(from_client_segment(5000, 9000)),
+              i < 16 ? Verdict::forward : Verdict::drop);
+  }
+  EXPECT_EQ(dropped(synward_reason_unknown_segment), 1U);
+}
+
+TEST_F(OlderConnection, AResetByTheBackendEndsIt) {
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  SegmentToSend reset = from_backend_segment(9000, 0);
+  reset.flags = wire::flag_rst;
+  ASSERT_EQ(from_backend(reset), Verdict::forward);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 0);
+  EXPECT_EQ(state(Side::client, tcp::State::closed), 1);
+}
+
+TEST_F(OlderConnection, IsAdoptedFromAServerAlsoLater) {
+  settings.adopt_until = now;
+  EXPECT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::drop);
+  EXPECT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  EXPECT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  EXPECT_EQ(counters().connections_spliced.value(), 1U);
+}
+
+TEST_F(OlderConnection, NotBehindListedBackends) {
+  backend = endpoint("198.51.100.77:8080");
+  settings.services = {{.listens = {service}, .backends = {backend}}};
+  EXPECT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::drop);
+}
+
+}  // namespace
+}  // namespace synward::engine

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/handshake/offers.h"
+
+#include <gtest/gtest.h>
+
+namespace synward::handshake {
+namespace {
+
+ServiceOffer with_mss(std::uint16_t mss) {
+  ServiceOffer offer;
+  offer.mss = mss;
+  return offer;
+}
+
+std::vector<std::uint16_t> tried(const OfferHistory& history, Epoch epoch) {
+  std::vector<std::uint16_t> result;
+  const OfferHistory::Tries tries = history.tries(epoch);
+  for (const ServiceOffer& offer : tries.all()) result.push_back(offer.mss);
+  return result;
+}
+
+using Masses = std::vector<std::uint16_t>;
+
+TEST(OfferHistory, TheFirstOfferHoldsAlways) {
+  const OfferHistory history(with_mss(1000));
+  EXPECT_EQ(history.at(0).mss, 1000);
+  EXPECT_EQ(history.at(5000).mss, 1000);
+  EXPECT_EQ(tried(history, 7), Masses{1000});
+}
+
+TEST(OfferHistory, AnAnnouncedOfferBeginsWithItsEpoch) {
+  OfferHistory history(with_mss(1000));
+  history.announce(11, with_mss(2000));
+  EXPECT_EQ(history.at(10).mss, 1000);
+  EXPECT_EQ(history.at(11).mss, 2000);
+}
+
+TEST(OfferHistory, BothAreTriedWhileCookiesOfBothMayCome) {
+  OfferHistory history(with_mss(1000));
+  history.announce(11, with_mss(2000));
+  EXPECT_EQ(tried(history, 10), (Masses{1000, 2000}));  // a node slightly ahead
+  EXPECT_EQ(tried(history, 11), (Masses{2000, 1000}));  // the epoch before is accepted
+  EXPECT_EQ(tried(history, 12), Masses{2000});
+}
+
+TEST(OfferHistory, WhatNeverBeganIsReplaced) {
+  OfferHistory history(with_mss(1000));
+  history.announce(11, with_mss(2000));
+  history.announce(11, with_mss(3000));
+  ASSERT_EQ(history.entries().size(), 2U);
+  EXPECT_EQ(history.at(11).mss, 3000);
+  EXPECT_EQ(history.at(10).mss, 1000);
+  history.announce(5, with_mss(4000));  // the clock was stepped back
+  EXPECT_EQ(history.at(11).mss, 4000);
+  EXPECT_EQ(history.at(4).mss, 1000);
+}
+
+TEST(OfferHistory, TheOldestIsForgotten) {
+  OfferHistory history(with_mss(1000));
+  history.announce(11, with_mss(2000));
+  history.announce(12, with_mss(3000));
+  history.announce(13, with_mss(4000));
+  ASSERT_EQ(history.entries().size(), 3U);
+  EXPECT_EQ(history.newest().from, 13U);
+  EXPECT_EQ(history.at(9).mss, 2000);
+}
+
+}  // namespace
+}  // namespace synward::handshake
