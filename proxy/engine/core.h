@@ -26,6 +26,11 @@ struct ServiceState {
   ServiceCounters& counters;
 };
 
+// O3: a source prefix that holds so much of the early data is told to wait, by windows of zero, and
+// at twice as much refused.
+inline constexpr std::uint64_t zero_window_share = 16;  // of splice.early_data.total
+inline constexpr std::uint64_t refusal_share = 8;
+
 struct Core {
   Core(const EngineSettings& settings, Counters& counters, Instant now);
 
@@ -36,10 +41,13 @@ struct Core {
   handshake::Keyring keys;
   flow::FlowTable flows;
   handshake::EarlyData early_data;
+  flow::PrefixCounters early_data_by_prefix;  // bytes
   handshake::SpentCookies spent_cookies;
   flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;
   std::uint32_t provisional_flows = 0;  // T6
+  // O3: whose cookie is redeemed before that may have been told a window of zero.
+  Instant zero_windows_until{};
   flood::RateBudget unsolicited;  // RSTs and challenge ACKs that nobody has to get (RFC 5961 7)
 
   ServiceState& service_of(std::uint16_t listen) {
@@ -84,10 +92,12 @@ Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
 void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
 
 // --- the steps, one file each ---
-Decision answer_syn(Core& core, const Arrival& arrival);                        // step_challenge.cc
-Decision redeem(Core& core, const Arrival& arrival);                            // step_redeem.cc
-Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);            // step_hold.cc
-Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);        // step_complete.cc
+Decision answer_syn(Core& core, const Arrival& arrival);                  // step_challenge.cc
+Decision redeem(Core& core, const Arrival& arrival);                      // step_redeem.cc
+Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);      // step_hold.cc
+Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_complete.cc
+// O3: tells the client the backend's window, and that again until it has been heard.
+void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
 Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
 std::optional<Decision> adopt(Core& core, const Arrival& arrival);              // step_adopt.cc
@@ -116,6 +126,7 @@ void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
 // Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.
 void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
+void release_early_data(Core& core, flow::Flow& flow);
 void erase_flow(Core& core, flow::Flow& flow, Instant now);
 void reset_client(Core& core, const flow::Flow& flow, Outbox& out);
 void reset_backend(Core& core, const flow::Flow& flow, Outbox& out);

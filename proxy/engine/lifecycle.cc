@@ -48,11 +48,6 @@ BackendCounters& backend_counters(Core& core, const Flow& flow) {
   return service_of(core, flow).counters.backends[flow.backend];
 }
 
-void release_early_data(Core& core, Flow& flow) {
-  service_of(core, flow).counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
-  core.early_data.release(flow.early);
-}
-
 // A RST at the sequence number that it has, and at `second` if that is another one.
 void send_at_both(Core& core, const Flow& flow, wire::SegmentToSend reset, SeqNumber second,
                   Outbox& out) {
@@ -170,6 +165,12 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   flow.phase = Phase::lingering;
   core.flows.linger(flow);
   core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
+}
+
+void release_early_data(Core& core, Flow& flow) {
+  service_of(core, flow).counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
+  core.early_data_by_prefix.remove(flow.key.client, flow.early.bytes);
+  core.early_data.release(flow.early);
 }
 
 void erase_flow(Core& core, Flow& flow, Instant now) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Step: a client's SYN is answered with a challenge, remembered if there is room (H1..H3).
+#include <algorithm>
+
 #include "proxy/engine/core.h"
 
 namespace synward::engine {
@@ -56,8 +58,17 @@ void count_left_out(ServiceCounters& counters, const wire::TcpOptions& options) 
   count(options.authenticated, LeftOut::authentication);
 }
 
+// O3: a prefix that holds its share of early data is to wait for its servers.
+void limit_window(Core& core, Instant now, wire::SegmentToSend& challenge) {
+  const std::uint64_t held = core.early_data_by_prefix.of(challenge.destination.address);
+  if (held < std::max<std::uint64_t>(core.settings.early_data_total / zero_window_share, 1)) return;
+  challenge.window = 0;
+  core.zero_windows_until = now + 2 * handshake::epoch_length;
+}
+
 // The SYN-ACK has the SYN's own length (O1): no amplification, and it can go back in place.
-Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
+Decision answer(Core& core, const Arrival& arrival, wire::SegmentToSend challenge) {
+  limit_window(core, arrival.now, challenge);
   arrival.service.counters.synacks_sent.add();
   challenge.options_length_min = arrival.segment.header_length - wire::tcp_header_min;
   return reply(arrival, challenge);
@@ -107,7 +118,7 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
     if (entry->client_isn == syn.seq.value()) {
       service.counters.client_syn_retransmits.add();
       if (syn.options.timestamps) entry->client_tsval = syn.options.timestamps->value;
-      return answer(arrival, challenge_for(core, arrival.now, *entry));
+      return answer(core, arrival, challenge_for(core, arrival.now, *entry));
     }
     forget(service, *entry);
   }
@@ -116,7 +127,7 @@ Decision answer_syn(Core& core, const Arrival& arrival) {
   handshake::Handshake handshake = handshake::handshake_of(syn);
   handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
   remember(core, arrival, handshake);
-  return answer(arrival, handshake::challenge(core.keys, arrival.now, handshake, ours));
+  return answer(core, arrival, handshake::challenge(core.keys, arrival.now, handshake, ours));
 }
 
 // RFC 9293 3.10.7.4 (RFC 5961 4): <SEQ=SND.NXT><ACK=RCV.NXT>, and nothing changes. A client that

@@ -90,8 +90,7 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
   } while (sent < flow.early.bytes);
   arrival.service.counters.segments_translated[0].add();
   arrival.service.counters.bytes_translated[0].add(flow.early.bytes);
-  arrival.service.counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
-  core.early_data.release(flow.early);
+  release_early_data(core, flow);
 }
 
 void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack) {
@@ -131,6 +130,7 @@ Decision established(Core& core, const Arrival& arrival, Flow& flow) {
           .count()));
   acknowledge_and_release(core, flow, arrival);
   core.flows.arm(flow, arrival.now, arrival.now + core.settings.idle);
+  if (flow.window_updates_left > 0) open_window(core, flow, arrival.now, arrival.out);
   return consume();
 }
 
@@ -150,6 +150,32 @@ Decision old_connection(Core& core, const Arrival& arrival, Flow& flow) {
 }
 
 }  // namespace
+
+void open_window(Core& core, Flow& flow, Instant now, Outbox& out) {
+  constexpr std::chrono::milliseconds first_wait{200};
+  const SeqNumber first_of_backend = flow.challenge_isn + 1;
+  const bool heard = flow.connection.client.snd_una != flow.client_isn + 1 ||
+                     flow.connection.backend.snd_una != first_of_backend;
+  if (heard || flow.window_updates_left == 0) {
+    flow.window_updates_left = 0;
+    core.flows.arm(flow, now, flow.last_segment + core.settings.idle);
+    return;
+  }
+  wire::SegmentToSend update;
+  update.source = core.service_endpoint(flow.key.listen);
+  update.destination = {flow.key.client, flow.key.client_port};
+  update.seq = first_of_backend;
+  update.ack = flow.client_isn + 1;
+  update.flags = wire::flag_ack;
+  update.window = splice::window_for_client(flow.offsets, flow.connection.backend.window_max);
+  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+    update.options.timestamps = wire::Timestamps{flow.challenge_tsval, flow.client_tsval};
+  }
+  send(out, service_of(core, flow).counters, update);
+  --flow.window_updates_left;
+  const unsigned sent = flow::window_updates_max - flow.window_updates_left;
+  core.flows.arm(flow, now, now + first_wait * (1U << (sent - 1U)));
+}
 
 // RFC 9293 3.10.7.3, SYN-SENT: ACK first, then RST, then SYN.
 Decision complete(Core& core, const Arrival& arrival, Flow& flow) {

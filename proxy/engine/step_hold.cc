@@ -56,9 +56,12 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
   const auto known = static_cast<std::size_t>(next - segment.seq);
   if (known < segment.payload_length()) {
     const auto fresh = segment.payload().subspan(known);
-    if (!core.early_data.append(flow.early, fresh)) {
+    const std::uint64_t of_prefix = core.early_data_by_prefix.of(flow.key.client) + fresh.size();
+    if (of_prefix > core.settings.early_data_total / refusal_share ||
+        !core.early_data.append(flow.early, fresh)) {
       return lost(arrival, synward_reason_early_data_full);
     }
+    core.early_data_by_prefix.add(flow.key.client, static_cast<std::uint32_t>(fresh.size()));
     arrival.service.counters.early_data_bytes.add(static_cast<std::int64_t>(fresh.size()));
   }
   if (fin) {

@@ -59,6 +59,7 @@ void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake:
                                   : redeemed.client.window_scale;
   if (ack.options.timestamps) flow.challenge_tsval = ack.options.timestamps->echo;
   flow.last_segment = arrival.now;
+  if (arrival.now < core.zero_windows_until) flow.window_updates_left = flow::window_updates_max;
   flow.connect_deadline = arrival.now + core.settings.connect_timeout;
 }
 

@@ -77,6 +77,10 @@ void flow_timers(Core& core, Instant now, Outbox& out) {
           erase_flow(core, *flow, now);
           break;
         }
+        if (flow->window_updates_left > 0) {
+          open_window(core, *flow, now, out);
+          break;
+        }
         maybe_idle(core, *flow, now, out);
         break;
       case Phase::lingering:

@@ -25,6 +25,8 @@ enum class Adoption : std::uint8_t {
   lasting,
 };
 
+inline constexpr std::uint8_t window_updates_max = 6;
+
 // Bytes held for one connection in the early-data pool (S4): blocks by index.
 struct HeldData {
   std::uint32_t first = no_index, last = no_index;
@@ -46,7 +48,9 @@ struct Flow {
   tcp::Connection connection;
   Instant last_segment{};
   wire::Endpoint backend_endpoint;
-  std::uint8_t backend_syns = 0;     // sent to the present backend
+  std::uint8_t backend_syns = 0;  // sent to the present backend
+  // O3: the client may have been told a window of zero; so often it is told the real one.
+  std::uint8_t window_updates_left = 0;
   std::uint64_t backends_tried = 0;  // backend::tried_bit
   synward_client_offer client_offer{};
   std::uint8_t promised_flags = 0;  // what was promised of its offer: SYNWARD_OFFER_*

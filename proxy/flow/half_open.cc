@@ -26,10 +26,7 @@ Duration WaitSchedule::life() const {
 }
 
 HalfOpenQueue::HalfOpenQueue(std::uint32_t capacity, const HashKey& key, Instant start)
-    : hash_key_(key),
-      entries_(capacity, key),
-      timers_(entries_.data(), start),
-      prefix_entries_(prefix_counter_count) {}
+    : entries_(capacity, key), timers_(entries_.data(), start), by_prefix_(key) {}
 
 HalfOpenEntry* HalfOpenQueue::insert(const HalfOpenKey& key, Instant now, Duration first_wait) {
   HalfOpenEntry* const entry = entries_.insert(key);
@@ -37,7 +34,7 @@ HalfOpenEntry* HalfOpenQueue::insert(const HalfOpenKey& key, Instant now, Durati
   entry->challenged_us = microseconds(now);
   entry->timer_slot = timer_disarmed;
   by_age_.push_back(entries_.data(), entries_.index_of(*entry));
-  ++prefix_entries_[prefix_counter(key.client)];
+  by_prefix_.add(key.client, 1);
   arm(*entry, now, first_wait);
   return entry;
 }
@@ -46,16 +43,12 @@ void HalfOpenQueue::erase(HalfOpenEntry& entry) {
   const std::uint32_t index = entries_.index_of(entry);
   timers_.cancel(index);
   by_age_.remove(entries_.data(), index);
-  --prefix_entries_[prefix_counter(entry.key.client)];
+  by_prefix_.remove(entry.key.client, 1);
   entries_.erase(entry);
 }
 
 HalfOpenEntry* HalfOpenQueue::oldest() {
   return by_age_.empty() ? nullptr : &entries_[by_age_.first()];
-}
-
-std::uint32_t HalfOpenQueue::prefix_entries(const wire::Address& client) const {
-  return prefix_entries_[prefix_counter(client)];
 }
 
 HalfOpenEntry* HalfOpenQueue::pop_expired(Instant now) {
@@ -65,10 +58,6 @@ HalfOpenEntry* HalfOpenQueue::pop_expired(Instant now) {
 
 void HalfOpenQueue::arm(HalfOpenEntry& entry, Instant now, Duration wait) {
   timers_.arm(entries_.index_of(entry), now, now + wait);
-}
-
-std::size_t HalfOpenQueue::prefix_counter(const wire::Address& client) const {
-  return keyed_hash(hash_key_, source_prefix(client)) % prefix_counter_count;
 }
 
 }  // namespace synward::flow

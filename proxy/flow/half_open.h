@@ -6,8 +6,8 @@
 #include "proxy/flow/index_list.h"
 #include "proxy/flow/key.h"
 #include "proxy/flow/keyed_pool.h"
+#include "proxy/flow/prefix_counters.h"
 #include "proxy/flow/timer_wheel.h"
-#include "proxy/flow/zeroed_array.h"
 #include "proxy/shared/client_offer.h"
 #include "proxy/time.h"
 
@@ -61,7 +61,7 @@ class HalfOpenQueue {
   HalfOpenEntry* oldest();  // by insertion; nullptr if empty
 
   // Entries remembered of the client's prefix (/24 or /64). An estimate, never below the truth.
-  std::uint32_t prefix_entries(const wire::Address& client) const;
+  std::uint32_t prefix_entries(const wire::Address& client) const { return by_prefix_.of(client); }
 
   // An entry whose wait is over, disarmed; nullptr if none. The caller re-arms or erases it.
   HalfOpenEntry* pop_expired(Instant now);
@@ -71,16 +71,10 @@ class HalfOpenQueue {
   std::optional<Instant> next_deadline() const { return timers_.next_deadline(); }
 
  private:
-  // Prefixes share counters by keyed hash. With a million entries of spread sources a counter is
-  // 16 too high, which does not matter where a tenth of the capacity is the limit.
-  static constexpr std::size_t prefix_counter_count = 65536;
-  std::size_t prefix_counter(const wire::Address& client) const;
-
-  HashKey hash_key_;
   KeyedPool<HalfOpenEntry> entries_;
   TimerWheel<HalfOpenEntry> timers_;
   IndexList<HalfOpenEntry, &HalfOpenEntry::age_next, &HalfOpenEntry::age_prev> by_age_;
-  ZeroedArray<std::uint32_t> prefix_entries_;
+  PrefixCounters by_prefix_;
 };
 
 }  // namespace synward::flow

@@ -2,6 +2,8 @@
 //
 // Offers that change, promises that a backend breaks, cookies that come twice, connections that
 // are older than the daemon.
+#include <utility>
+
 #include "tests/unit/engine/harness.h"
 
 namespace synward::engine {
@@ -121,6 +123,69 @@ TEST_F(Learning, C8ACookieRedeemsOnceEvenAfterItsConnectionIsForgotten) {
   EXPECT_EQ(counters().cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].value(),
             1U);
   EXPECT_EQ(counters().backends[0].syns_sent.value(), 1U);
+}
+
+class EarlyDataShare : public Learning {
+ protected:
+  static constexpr std::uint32_t share = 4096;
+  std::vector<std::uint8_t> data = std::vector<std::uint8_t>(share, 'x');
+  EarlyDataShare() { settings.early_data_total = share * 16; }
+
+  // Another client of the same prefix takes the whole share.
+  void spend() {
+    const std::uint16_t port = std::exchange(client.port, 39999);
+    SegmentToSend first = from_client_segment(1001, challenge() + 1);
+    first.payload = data;
+    EXPECT_EQ(from_client(first), Verdict::consume);
+    client.port = port;
+  }
+  std::vector<std::uint16_t> windows_to_client() const {
+    std::vector<std::uint16_t> windows;
+    for (const Left& each : left) {
+      if (each.segment.destination == client) windows.push_back(each.segment.window);
+    }
+    return windows;
+  }
+  // A challenge of window zero, redeemed and completed.
+  std::uint32_t connect_with_zero_window() {
+    spend();
+    const std::uint32_t cookie = challenge();
+    EXPECT_EQ(left[0].segment.window, 0);
+    EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+    EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+    return cookie;
+  }
+};
+
+TEST_F(EarlyDataShare, O3ASpentShareGivesWindowZeroAndTheRealOneOnCompletion) {
+  connect_with_zero_window();
+  EXPECT_EQ(windows_to_client(), std::vector<std::uint16_t>{65160 >> 7});
+}
+
+TEST_F(EarlyDataShare, O3TheWindowIsToldAgainUntilItHasBeenHeard) {
+  const std::uint32_t cookie = connect_with_zero_window();
+  pass(milliseconds(300));
+  EXPECT_EQ(windows_to_client().size(), 1U);
+  SegmentToSend heard = from_client_segment(1001, cookie + 1);
+  heard.payload = std::span(data).first(10);
+  EXPECT_EQ(from_client(heard), Verdict::forward);
+  EXPECT_EQ(from_backend(from_backend_segment(777001, 1011)), Verdict::forward);
+  pass(seconds(60));
+  EXPECT_TRUE(windows_to_client().empty());
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
+TEST_F(EarlyDataShare, O3ASilentClientIsToldSixTimesAtMost) {
+  connect_with_zero_window();
+  pass(seconds(60));
+  EXPECT_EQ(windows_to_client().size(), 5U);
+}
+
+TEST_F(EarlyDataShare, OtherPrefixesAreNotAffected) {
+  spend();
+  client = endpoint("203.0.114.5:40000");
+  challenge();
+  EXPECT_EQ(left[0].segment.window, 16384);
 }
 
 class OlderConnection : public Learning {
