@@ -17,6 +17,6 @@ def _synward(mode):
 PEERS = {
     "synward": _synward,
     "synproxy": lambda mode: defence.Synproxy(),
-    "haproxy": lambda mode: defence.Haproxy(),
+    "haproxy": lambda mode: defence.Haproxy(wrapper=PINNED),
     "plain": lambda mode: defence.Plain(),
 }

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """perf, as far as the comparison needs it."""
 
+import contextlib
 import re
+import signal
+import subprocess
 
 from lab import netns
 
@@ -11,6 +14,17 @@ LINES = 25
 def record(file, cpu, seconds):
     netns.run(["perf", "record", "-q", "-C", cpu, "-F", "997", "-g", "-o", file, "--", "sleep", seconds],
               timeout=seconds + 60)
+
+
+@contextlib.contextmanager
+def recording(file, cpu):
+    """For as long as the block lasts."""
+    with subprocess.Popen(["perf", "record", "-q", "-C", str(cpu), "-F", "997", "-g", "-o", str(file)],
+                          stdin=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def summary(file):

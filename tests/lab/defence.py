@@ -76,8 +76,9 @@ class Haproxy:
     """HAProxy in TCP mode on the service's own address (TPROXY), its kernel's SYN cookies on."""
     name = "haproxy"
 
-    def __init__(self, threads=1):
+    def __init__(self, threads=1, wrapper=()):
         self._threads = threads
+        self._wrapper = wrapper  # for example taskset -c 1
         self._middlebox = self._process = None
 
     def start(self, net, directory):
@@ -97,7 +98,7 @@ class Haproxy:
             }""")
         net.middlebox.sysctl(net__ipv4__tcp_syncookies=1, net__core__somaxconn=65535,
                              net__ipv4__tcp_max_syn_backlog=65535)
-        self._process = net.middlebox.popen("haproxy", "-db", "-f", conf, stderr=subprocess.DEVNULL)
+        self._process = net.middlebox.popen(*self._wrapper, "haproxy", "-db", "-f", conf, stderr=subprocess.DEVNULL)
         wait.until(lambda: net.middlebox.run("ss", "-Hltn", "sport = :80").stdout.strip(),
                    "haproxy to listen")
 

@@ -18,7 +18,7 @@ lab_packages=(
 # To check the sources, and to build them with sanitizers.
 check_packages=(clang-format-19 clang-tidy-19 clang-tools-19 git libclang-rt-19-dev shellcheck)
 # To compare with others.
-bench_packages=(haproxy linux-perf)
+bench_packages=(haproxy linux-perf wrk)
 
 # Packages whose service would run by itself, with the next boot at the latest.
 service_units=(nginx-common:nginx openssh-server:ssh prometheus:prometheus haproxy:haproxy)

@@ -7,7 +7,6 @@ A figure is a ratio of one run on one machine; the absolute ones prove nothing a
 import argparse
 import json
 import pathlib
-import statistics
 import sys
 import time
 
@@ -15,6 +14,7 @@ from lab import lab as labs
 from lab import netns, quiet
 
 from . import machine, profile
+from .figures import summary
 from .peers import PEERS
 
 WARM_UP = 1.0  # seconds
@@ -38,10 +38,6 @@ def measure(name, mode, args, profile_file=None):
     is_quiet = is_quiet and quiet.busy_share() < 0.1
     return {"arrived": (after[0] - before[0]) / took, "answered": (after[1] - before[1]) / took,
             "quiet": is_quiet}
-
-
-def summary(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
 
 
 def compare(mode, args):

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Through an established splice, everything of the middlebox on one core, interleaved with peers:
+keep-alive requests per second, one bulk stream, and new connections per second with the worst one.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+from lab import lab as labs
+from lab import netns, network, quiet
+
+from . import figures, machine, profile
+from .peers import PEERS
+
+BULK_MEBIBYTES = 1024
+SMALL_BYTES = 64
+
+
+def requests(lab, args):
+    """64-byte answers over 32 connections that are kept alive."""
+    (lab.nginx.root / "small").write_bytes(b"x" * SMALL_BYTES)
+    done = lab.client.run("wrk", "-t1", "-c32", f"-d{args.seconds}s",
+                          f"http://{network.endpoint(args.family)}/small", timeout=args.seconds + 60)
+    assert "Non-2xx" not in done.stdout and "Socket errors" not in done.stdout, done.stdout
+    return {"requests/s": float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout).group(1))}
+
+
+def bulk(lab, args):
+    lab.nginx.make_file("bulk", BULK_MEBIBYTES)
+    done = lab.client.run("curl", "-sSgf", "-o", "/dev/null", "-w", "%{speed_download}",
+                          f"http://{network.endpoint(args.family)}/bulk", timeout=300)
+    return {"bulk Gbit/s": float(done.stdout) * 8 / 1e9}
+
+
+def connections(lab, args):
+    """HTTP connections of one request each, 50 at once."""
+    result = lab.load(args.connections, family=args.family, concurrency=50, timeout=60)
+    assert result["ok"] == args.connections, result
+    return {"connections/s": args.connections / result["seconds"],
+            "worst connection ms": result["total_ms"]["max"]}
+
+
+PARTS = {"requests": requests, "bulk": bulk, "connections": connections}
+
+
+def measure(name, part, args, profile_file=None):
+    is_quiet = quiet.wait_for_quiet(args.patience)
+    others = machine.napi_threads()
+    with labs.Lab(options=machine.options("threaded")) as lab:
+        machine.pin(lab, "threaded", others)
+        lab.protect(PEERS[name]("threaded"))
+        PARTS[part](lab, argparse.Namespace(**{**vars(args), "seconds": 1, "connections": 500}))  # warm-up
+        if profile_file:
+            with profile.recording(profile_file, machine.MIDDLEBOX_CPU):
+                return PARTS[part](lab, args), is_quiet
+        return PARTS[part](lab, args), is_quiet
+
+
+def compare(part, args):
+    runs, valid = {name: [] for name in args.peers}, True
+    for number in range(args.rounds):
+        for name in args.peers:
+            got, is_quiet = measure(name, part, args)
+            valid = valid and is_quiet
+            runs[name].append(got)
+            print(f"  {part} {number + 1}/{args.rounds} {name:<10} "
+                  + ", ".join(f"{key} {value:.4g}" for key, value in got.items())
+                  + ("" if is_quiet else "   (machine busy: not valid)"), flush=True)
+    first, *rest = args.peers
+    result = {}
+    for figure in runs[first][0]:
+        of_peers = {name: [run[figure] for run in done] for name, done in runs.items()}
+        ratios = {other: [mine / theirs for mine, theirs in zip(of_peers[first], of_peers[other])]
+                  for other in rest}
+        figures.show(figure, of_peers, ratios, first)
+        result[figure] = {"peers": of_peers, "ratios": ratios}
+    if not valid:
+        print("  NOT VALID: something else ran on this machine meanwhile")
+    return {"valid": valid, "figures": result}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", nargs="+", default=["synward", "haproxy", "plain"], choices=sorted(PEERS),
+                        help="the first is compared with each other one")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=sorted(PARTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4, help="of the requests")
+    parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--family", type=int, default=4, choices=(4, 6))
+    parser.add_argument("--patience", type=float, default=30, metavar="SECONDS",
+                        help="wait so long before a run for the machine to be quiet; else it is marked not valid")
+    parser.add_argument("--profile", type=pathlib.Path, metavar="DIRECTORY",
+                        help="also record where the middlebox's core spends its time (perf)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures there")
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    labs.end_on_signals()
+    machine.require_two_cores()
+    report = {"machine": machine.describe(), "family": args.family, "parts": {}}
+    print(json.dumps(report["machine"]), flush=True)
+    for part in args.parts:
+        report["parts"][part] = compare(part, args)
+        if args.profile:
+            args.profile.mkdir(parents=True, exist_ok=True)
+            file = args.profile / f"{part}-{args.peers[0]}.perf"
+            measure(args.peers[0], part, args, profile_file=file)
+            print(f"\n{part}, {args.peers[0]}: where the core spends its time\n{profile.summary(file)}")
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except netns.CommandFailed as failure:
+        sys.exit(str(failure))
