@@ -13,6 +13,7 @@
 #include "proxy/flood/rate_budget.h"
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
+#include "proxy/wire/icmp.h"
 
 namespace synward::engine {
 
@@ -83,6 +84,12 @@ Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);        
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
 Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
 Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
+
+// --- ICMP errors, by whom they are for (step_icmp.cc) ---
+Decision error_for_backend(Core& core, const wire::IcmpError& error, std::uint16_t listen);
+// `listens` have the backend that the quoted segment was for; not empty.
+Decision error_for_client(Core& core, Instant now, const wire::IcmpError& error,
+                          std::span<const std::uint16_t> listens, Outbox& out);
 
 // --- time (timers.cc) ---
 void half_open_timers(Core& core, Instant now, Outbox& out);

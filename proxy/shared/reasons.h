@@ -28,6 +28,8 @@
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                  \
   X(unknown_segment, "a segment of no connection, which redeems no challenge either")        \
   X(out_of_window, "sequence or acknowledgement outside the window of the connection")       \
+  X(icmp_unknown, "an ICMP error about a segment of no joined connection")                   \
+  X(icmp_out_of_window, "an ICMP error about a segment that is not under way: it is forged") \
   X(bad_backend_answer, "a backend's answer to our SYN that RFC 9293 does not allow")        \
   X(early_data_full, "early data beyond early_data.per_connection or early_data.total")      \
   X(early_data_out_of_order, "early data with a gap before it; the client sends it again")   \
