@@ -139,6 +139,17 @@ NftKeys fragmented_protocol_keys() {
   return sorted(std::move(keys));
 }
 
+NftKeys icmp_error_keys(std::uint16_t family) {
+  // Destination unreachable, time exceeded, parameter problem (RFC 792); in RFC 4443 packet too
+  // big is a type of its own. Source quench is no more (RFC 6633).
+  const std::vector<std::uint8_t> types = family == NFPROTO_IPV4
+                                              ? std::vector<std::uint8_t>{3, 11, 12}
+                                              : std::vector<std::uint8_t>{1, 2, 3, 4};
+  NftKeys keys;
+  for (const std::uint8_t type : types) keys.push_back({.bytes = {type}, .length = 1});
+  return sorted(std::move(keys));
+}
+
 NftKeys interface_keys(const std::vector<std::string>& names) {
   NftKeys keys;
   for (const std::string& name : names) {

@@ -20,6 +20,8 @@ struct NftType {
   static constexpr std::uint32_t ipv6_addr = 8;
   static constexpr std::uint32_t inet_proto = 12;
   static constexpr std::uint32_t inet_service = 13;
+  static constexpr std::uint32_t icmp_type = 14;
+  static constexpr std::uint32_t icmpv6_type = 29;
   static constexpr std::uint32_t ifname = 41;
   static constexpr std::uint32_t concatenation(std::uint32_t first, std::uint32_t second) {
     return first << 6 | second;
@@ -37,6 +39,8 @@ using NftKeys = std::vector<NftKey>;
 
 // What may stand behind an IPv6 fragment header on the way to TCP.
 NftKeys fragmented_protocol_keys();
+// The ICMP types of the family that quote the packet which they are about, redirects excepted.
+NftKeys icmp_error_keys(std::uint16_t family);
 
 NftKeys interface_keys(const std::vector<std::string>& names);
 // Those of the family (NFPROTO_IPV4 or NFPROTO_IPV6): the address; the address, the port and two

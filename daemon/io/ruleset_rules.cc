@@ -8,22 +8,26 @@
 //     iifname @server_interfaces jump from_server }
 //   chain from_client {
 //     ip frag-off & 0x3fff != 0 ip protocol tcp ip daddr @listen_addresses goto flow_0
-//     meta l4proto tcp ip daddr . tcp dport @listens goto to_service }
+//     meta l4proto tcp ip daddr . tcp dport @listens goto to_service
+//     (ICMP errors about a service's segments: ruleset_icmp.cc) }
 //   chain to_service {
 //     tcp flags & (syn|ack) == syn jhash ip saddr . tcp sport mod 2 seed S vmap @syn_workers
 //     jhash ip saddr . tcp sport mod 2 seed S vmap @flow_workers }
 //   chain from_server {
 //     meta l4proto tcp ip saddr . tcp sport @backends ip daddr != @own_addresses
-//       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers }
+//       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers
+//     (ICMP errors about segments to a backend) }
 //   chain syn_0 { notrack; queue num 24100 }   chain flow_0 { notrack; queue num 24101 }   ...
 //   chain output { type filter hook output priority raw; mark ... notrack
+//     (ICMP errors of this host about either)
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain postrouting { type filter hook postrouting priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
 //       counter name synacks_passed }
 //
 // The client's address and port are hashed in both directions, with one seed and in one layout
-// (the address, the port, two zero bytes), so both reach the same worker, NAT or not.
+// (the address, the port, two zero bytes), so both reach the same worker, NAT or not; an ICMP error
+// is hashed by the client that it quotes, so it reaches that worker too.
 #include "daemon/io/ruleset_rules.h"
 
 #include <fmt/format.h>
@@ -38,6 +42,8 @@
 
 #include "daemon/io/nft_objects.h"
 #include "daemon/io/nft_rule.h"
+#include "daemon/io/ruleset_icmp.h"
+#include "daemon/io/ruleset_steering.h"
 
 namespace synward::io {
 namespace {
@@ -46,26 +52,12 @@ constexpr std::int32_t raw_priority = -300;
 constexpr std::int32_t late_priority = 300;
 constexpr std::uint8_t tcp_syn = 0x02;
 constexpr std::uint8_t tcp_syn_ack = 0x12;
-constexpr NftField tcp_source_port{.offset = 0, .length = 2};
-constexpr NftField tcp_destination_port{.offset = 2, .length = 2};
 constexpr NftField tcp_flags{.offset = 13, .length = 1};
-
-// Where a family keeps its addresses.
-struct Layout {
-  NftField source;
-  NftField destination;
-};
-constexpr Layout ipv4_layout{.source = {12, 4}, .destination = {16, 4}};
-constexpr Layout ipv6_layout{.source = {8, 16}, .destination = {24, 16}};
 
 std::array<std::uint8_t, 4> host_order(std::uint32_t value) {
   std::array<std::uint8_t, 4> bytes;
   std::memcpy(bytes.data(), &value, sizeof value);
   return bytes;
-}
-
-std::string worker_chain(const char* kind, unsigned worker) {
-  return fmt::format("{}_{}", kind, worker);
 }
 
 class TableBuilder {
@@ -74,7 +66,7 @@ class TableBuilder {
       : objects_(batch, table_name, family),
         plan_(plan),
         family_(family),
-        layout_(family == NFPROTO_IPV4 ? ipv4_layout : ipv6_layout),
+        fields_(tcp_fields(family)),
         native_queue_(native_queue) {}
 
   void build();
@@ -94,19 +86,19 @@ class TableBuilder {
   NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
   NftRule marked_rule(const std::string& chain) const;
   void commit(NftRule& rule, const char* what) { objects_.add_rule(rule, what); }
-  void steer(NftRule& rule, bool from_client, const char* kind);
   bool has_servers() const { return !plan_.server_interfaces.empty() && !backends_.empty(); }
 
   NftObjects objects_;
   const RulesetPlan& plan_;
   Family family_;
-  Layout layout_;
+  PacketFields fields_;
   bool native_queue_;
-  NftKeys backends_;
+  NftKeys backends_, own_;
 };
 
 void TableBuilder::build() {
   backends_ = endpoint_keys(plan_.backends, family_);
+  own_ = address_keys(plan_.own_addresses, family_);
   objects_.add_owned_table();
   add_chains();
   add_sets();
@@ -116,6 +108,7 @@ void TableBuilder::build() {
   add_service_rules();
   if (has_servers()) add_server_rule();
   add_queue_rules();
+  add_icmp_rules(objects_, plan_, family_, has_servers());
   add_mark_rules();
   if (family_ == NFPROTO_IPV6) add_redirect_rule();
 }
@@ -140,7 +133,7 @@ void TableBuilder::add_sets() {
   if (has_servers()) {
     objects_.add_set("server_interfaces", NftType::ifname, interface_keys(plan_.server_interfaces));
     objects_.add_set("backends", endpoint, backends_);
-    objects_.add_set("own_addresses", address, address_keys(plan_.own_addresses, family_));
+    if (!own_.empty()) objects_.add_set("own_addresses", address, own_);
   }
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("fragmented_protocols", NftType::inet_proto, fragmented_protocol_keys());
@@ -158,24 +151,6 @@ NftRule TableBuilder::marked_rule(const std::string& chain) const {
       .masked(host_order(plan_.mark_mask))
       .equals(host_order(plan_.mark & plan_.mark_mask));
   return marked;
-}
-
-// Ends the rule: to a chain syn_N or flow_N by the client's address and port.
-void TableBuilder::steer(NftRule& rule, bool from_client, const char* kind) {
-  if (plan_.workers == 1) {
-    rule.go_to(worker_chain(kind, 0));
-    return;
-  }
-  const NftField address = from_client ? layout_.source : layout_.destination;
-  const NftRegister port_register = address.length / 4;
-  rule.network_field(address, 0)
-      .transport_field(from_client ? tcp_source_port : tcp_destination_port, port_register)
-      .hash({.source = 0,
-             .length = address.length + 4,
-             .modulus = plan_.workers,
-             .seed = plan_.steering_seed,
-             .destination = port_register + 1})
-      .verdict_map(fmt::format("{}_workers", kind).c_str(), port_register + 1);
 }
 
 void TableBuilder::add_prerouting_rules() {
@@ -205,7 +180,7 @@ void TableBuilder::add_fragment_rule() {
     fragments.ipv6_extension_field(IPPROTO_FRAGMENT, {.offset = 0, .length = 1})
         .in_set("fragmented_protocols");
   }
-  fragments.network_field(layout_.destination).in_set("listen_addresses");
+  fragments.network_field(fields_.destination.address).in_set("listen_addresses");
   commit(fragments.go_to(worker_chain("flow", 0)), "fragments");
 }
 
@@ -213,20 +188,17 @@ void TableBuilder::add_service_rules() {
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   NftRule service = rule("from_client");
   service.meta(NFT_META_L4PROTO).equals(tcp);
-  service.network_field(layout_.destination)
-      .transport_field(tcp_destination_port, layout_.destination.length / 4)
-      .in_set("listens")
-      .go_to("to_service");
+  load(service, fields_.destination).in_set("listens").go_to("to_service");
   commit(service, "packets to a service");
 
   constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
   constexpr std::array<std::uint8_t, 1> syn{tcp_syn};
   NftRule syns = rule("to_service");
   syns.transport_field(tcp_flags).masked(syn_and_ack).equals(syn);
-  steer(syns, true, "syn");
+  steer(syns, plan_, fields_.source, "syn");
   commit(syns, "SYNs to their worker (needs nft_hash)");
   NftRule others = rule("to_service");
-  steer(others, true, "flow");
+  steer(others, plan_, fields_.source, "flow");
   commit(others, "segments to their worker (needs nft_hash)");
 }
 
@@ -234,11 +206,11 @@ void TableBuilder::add_server_rule() {
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   NftRule server = rule("from_server");
   server.meta(NFT_META_L4PROTO).equals(tcp);
-  server.network_field(layout_.source)
-      .transport_field(tcp_source_port, layout_.source.length / 4)
-      .in_set("backends");
-  server.network_field(layout_.destination).not_in_set("own_addresses");
-  steer(server, false, "flow");
+  load(server, fields_.source).in_set("backends");
+  if (!own_.empty()) {
+    server.network_field(fields_.destination.address).not_in_set("own_addresses");
+  }
+  steer(server, plan_, fields_.destination, "flow");
   commit(server, "packets of a backend (needs nft_hash)");
 }
 
@@ -278,7 +250,7 @@ void TableBuilder::add_redirect_rule() {
   NftRule redirects = rule("output");
   redirects.meta(NFT_META_L4PROTO).equals(icmpv6);
   redirects.transport_field({.offset = 0, .length = 1}).equals(redirect);
-  redirects.network_field(layout_.destination).in_set("listen_addresses").drop();
+  redirects.network_field(fields_.destination.address).in_set("listen_addresses").drop();
   commit(redirects, "no redirects to servers");
 }
 

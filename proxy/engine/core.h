@@ -15,6 +15,7 @@
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
 #include "proxy/handshake/spent_cookies.h"
+#include "proxy/wire/icmp.h"
 
 namespace synward::engine {
 
@@ -107,6 +108,12 @@ Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flo
 bool is_provisional(const flow::Flow& flow);
 // An accepted segment, which acknowledges `ack` in client-side numbers, came for an adopted flow.
 void confirm_adoption(Core& core, const Arrival& arrival, flow::Flow& flow, wire::SeqNumber ack);
+
+// --- ICMP errors, by whom they are for (step_icmp.cc) ---
+Decision error_for_backend(Core& core, const wire::IcmpError& error, std::uint16_t listen);
+// `listens` have the backend that the quoted segment was for; not empty.
+Decision error_for_client(Core& core, Instant now, const wire::IcmpError& error,
+                          std::span<const std::uint16_t> listens, Outbox& out);
 
 // --- time (timers.cc) ---
 void half_open_timers(Core& core, Instant now, Outbox& out);

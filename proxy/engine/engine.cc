@@ -49,14 +49,22 @@ struct Engine::State : Core {
     return loopback_or_unspecified || source.bytes[0] == 0xff;
   }
 
+  Decision on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::uint16_t listen, Outbox& out);
   std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
 };
 
 Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived arrived,
                            Outbox& out) {
-  // 1. Bytes become a segment, or a reason why not.
-  const auto segment = wire::parse_segment(packet);
+  // 1. Bytes become a segment, or an ICMP error about one, or a reason why not.
+  const auto ip = wire::parse_ip(packet.bytes, packet.original_length);
+  if (!ip) return drop(state_->counters.none(), ip.error());
+  if (ip->protocol != wire::protocol_tcp) {
+    const auto error = wire::parse_icmp_error(packet, *ip);
+    if (!error) return drop(state_->counters.none(), error.error());
+    return state_->on_icmp_error(now, *error, arrived, out);
+  }
+  const auto segment = wire::parse_segment(packet, *ip);
   if (!segment) return drop(state_->counters.none(), segment.error());
 
   // 2. Whose side is it from? The rules queue by interface; one interface may be both.
@@ -69,6 +77,24 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived 
     if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
   }
   return drop(state_->counters.none(), synward_reason_not_a_service);
+}
+
+// 2''. An error goes against the direction of what it quotes: from the client's side comes what is
+// about a segment of the service, from the servers' side what is about a segment for a backend.
+// This host's own errors are about either.
+Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived,
+                                      Outbox& out) {
+  const bool own = !arrived.from_client_side && !arrived.from_server_side;
+  if (arrived.from_client_side || own) {
+    if (const auto listen = directory.find_listen(error.source)) {
+      return error_for_backend(*this, error, *listen);
+    }
+  }
+  if (arrived.from_server_side || own) {
+    const auto listens = directory.listens_before(error.destination);
+    if (!listens.empty()) return error_for_client(*this, now, error, listens, out);
+  }
+  return drop(counters.none(), synward_reason_not_a_service);
 }
 
 Decision Engine::State::from_client(Instant now, const Segment& segment, std::uint16_t listen,

@@ -11,7 +11,8 @@
 
 namespace synward::engine {
 
-// Which interfaces a packet came through. An interface may be both.
+// Which interfaces a packet came through. An interface may be both. Neither: the packet is an ICMP
+// error of this host's own, which forwards the segments and cannot forward one.
 struct Arrived {
   bool from_client_side = true;
   bool from_server_side = true;

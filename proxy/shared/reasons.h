@@ -15,18 +15,21 @@
   X(bad_extension_header, "an IPv6 extension header is malformed, or the chain is too long") \
   X(fragment, "IP fragments are refused: their TCP header cannot be checked")                \
   X(bad_tcp_header, "TCP header is missing, too short, or its data offset is impossible")    \
-  X(bad_checksum, "IP or TCP checksum is wrong")                                             \
+  X(bad_checksum, "IP, TCP or ICMP checksum is wrong")                                       \
   X(bad_options, "a TCP option has an impossible length or is duplicated")                   \
   X(port_zero, "source or destination port is zero")                                         \
   X(martian_source, "source is multicast, broadcast, unspecified, loopback or our own")      \
   X(syn_fin, "SYN together with FIN")                                                        \
   X(syn_rst, "SYN together with RST")                                                        \
   X(bad_flags, "a combination of TCP flags that no stack sends")                             \
+  X(bad_icmp, "an ICMP error that does not quote its addressee's own TCP segment")           \
   X(not_a_service, "queued by a rule, yet no service listens there")                         \
   X(flow_table_full, "no room for another connection (splice.connections)")                  \
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                  \
   X(unknown_segment, "a segment of no connection, which redeems no challenge either")        \
   X(out_of_window, "sequence or acknowledgement outside the window of the connection")       \
+  X(icmp_unknown, "an ICMP error about a segment of no joined connection")                   \
+  X(icmp_out_of_window, "an ICMP error about a segment that is not under way: it is forged") \
   X(bad_backend_answer, "a backend's answer to our SYN that RFC 9293 does not allow")        \
   X(early_data_full, "early data beyond early_data.per_connection or early_data.total")      \
   X(early_data_out_of_order, "early data with a gap before it; the client sends it again")   \

@@ -12,6 +12,7 @@ namespace synward::splice {
 namespace {
 
 using wire::ChecksumPatch;
+using wire::End;
 using wire::Endpoint;
 using wire::Segment;
 
@@ -39,9 +40,6 @@ void rewrite_window(const Segment& segment, ChecksumPatch& patch, std::uint16_t 
   if (window != segment.window) patch.put_be16(wire::tcp_window_offset, window);
 }
 
-// Which end of the packet is being renamed.
-enum class End { source, destination };
-
 void rename(const Segment& segment, ChecksumPatch& patch, End end, const Endpoint& to) {
   const Endpoint& from = end == End::source ? segment.source : segment.destination;
   if (to.port != from.port) {
@@ -49,13 +47,10 @@ void rename(const Segment& segment, ChecksumPatch& patch, End end, const Endpoin
   }
   if (to.address == from.address) return;
   assert(to.address.is_ipv4() == segment.ip.is_ipv4());  // the configuration's promise
+  wire::put_address(segment.packet, end, to.address);
   if (segment.ip.is_ipv4()) {
-    ChecksumPatch header(segment.packet.first(segment.ip.transport_offset));
-    header.put_bytes(end == End::source ? 12 : 16, to.address.ipv4());
-    header.apply(10);
     patch.replace_outside(from.address.ipv4(), to.address.ipv4());
   } else {
-    std::ranges::copy(to.address.bytes, segment.packet.begin() + (end == End::source ? 8 : 24));
     patch.replace_outside(from.address.bytes, to.address.bytes);
   }
 }

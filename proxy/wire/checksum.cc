@@ -6,11 +6,10 @@
 #include <cstring>
 
 #include "proxy/wire/bytes.h"
+#include "proxy/wire/ip.h"
 
 namespace synward::wire {
 namespace {
-
-constexpr std::uint8_t protocol_tcp = 6;
 
 std::uint64_t address_sum(const Address& address) {
   // The mapped prefix of an IPv4 address is not part of its pseudo header.
@@ -65,6 +64,15 @@ std::uint16_t tcp_checksum(const Address& source, const Address& destination,
                            std::span<const std::uint8_t> segment) {
   const std::uint64_t sum =
       tcp_pseudo_header_sum(source, destination, segment.size()) + ones_sum(segment);
+  return static_cast<std::uint16_t>(~fold(sum));
+}
+
+std::uint16_t icmp_checksum(const Address& source, const Address& destination,
+                            std::span<const std::uint8_t> message) {
+  std::uint64_t sum = ones_sum(message);
+  if (!source.is_ipv4()) {
+    sum += address_sum(source) + address_sum(destination) + protocol_icmpv6 + message.size();
+  }
   return static_cast<std::uint16_t>(~fold(sum));
 }
 

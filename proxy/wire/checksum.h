@@ -21,6 +21,10 @@ std::uint64_t tcp_pseudo_header_sum(const Address& source, const Address& destin
 // Over a whole TCP segment, whose checksum field counts as it stands: 0 if it is right.
 std::uint16_t tcp_checksum(const Address& source, const Address& destination,
                            std::span<const std::uint8_t> segment);
+// Likewise over a whole ICMP message: without a pseudo header in IPv4 (RFC 792), with one in IPv6
+// (RFC 4443 2.3).
+std::uint16_t icmp_checksum(const Address& source, const Address& destination,
+                            std::span<const std::uint8_t> message);
 
 // Collects changes of a checksummed area and applies them to its checksum at the end. Works on
 // options at odd offsets too: what counts is the 16-bit words of the area that a write touches.

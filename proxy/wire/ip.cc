@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/wire/ip.h"
 
+#include <algorithm>
+
 #include "proxy/wire/bytes.h"
 #include "proxy/wire/checksum.h"
 
@@ -11,7 +13,6 @@ using Bytes = std::span<const std::uint8_t>;
 using Result = std::expected<IpHeader, Reason>;
 
 constexpr std::uint8_t next_hop_by_hop = 0;
-constexpr std::uint8_t next_tcp = 6;
 constexpr std::uint8_t next_routing = 43;
 constexpr std::uint8_t next_fragment = 44;
 constexpr std::uint8_t next_destination_options = 60;
@@ -36,12 +37,15 @@ Result parse_ipv4(Bytes bytes) {
   if ((load_be16(&bytes[6]) & more_fragments_or_offset) != 0) {
     return refuse(synward_reason_fragment);
   }
-  if (bytes[9] != next_tcp) return refuse(synward_reason_bad_ip_header);
+  if (bytes[9] != protocol_tcp && bytes[9] != protocol_icmp) {
+    return refuse(synward_reason_bad_ip_header);
+  }
   IpHeader header;
   header.source = Address::from_ipv4(bytes.subspan<12, 4>());
   header.destination = Address::from_ipv4(bytes.subspan<16, 4>());
   header.transport_offset = header_length;
   header.total_length = total_length;
+  header.protocol = bytes[9];
   header.traffic_class = bytes[1];
   header.plain = header_length == ipv4_header_length;
   return header;
@@ -62,7 +66,7 @@ Result parse_ipv6(Bytes bytes) {
   header.traffic_class = static_cast<std::uint8_t>(load_be16(&bytes[0]) >> 4);
   std::uint8_t next = bytes[6];
   std::size_t offset = ipv6_header_length;
-  for (int walked = 0; next != next_tcp; ++walked) {
+  for (int walked = 0; next != protocol_tcp && next != protocol_icmpv6; ++walked) {
     if (next == next_fragment) return refuse(synward_reason_fragment);
     const bool known =
         next == next_hop_by_hop || next == next_routing || next == next_destination_options;
@@ -80,6 +84,37 @@ Result parse_ipv6(Bytes bytes) {
     return refuse(synward_reason_bad_extension_header);
   }
   header.transport_offset = offset;
+  header.protocol = next;
+  return header;
+}
+
+Result parse_quoted_ipv4(Bytes quote) {
+  constexpr std::uint8_t version_4_without_options = 0x45;
+  constexpr std::uint16_t fragment_offset = 0x1fff;
+  if (quote.size() < ipv4_header_length || quote[0] != version_4_without_options ||
+      quote[9] != protocol_tcp || (load_be16(&quote[6]) & fragment_offset) != 0) {
+    return refuse(synward_reason_bad_icmp);
+  }
+  IpHeader header;
+  header.source = Address::from_ipv4(quote.subspan<12, 4>());
+  header.destination = Address::from_ipv4(quote.subspan<16, 4>());
+  header.transport_offset = ipv4_header_length;
+  header.total_length = load_be16(&quote[2]);
+  return header;
+}
+
+Result parse_quoted_ipv6(Bytes quote) {
+  if (quote.size() < ipv6_header_length || quote[0] >> 4 != 6 || quote[6] != protocol_tcp) {
+    return refuse(synward_reason_bad_icmp);
+  }
+  IpHeader header;
+  header.source = Address::from_ipv6(quote.subspan<8, 16>());
+  header.destination = Address::from_ipv6(quote.subspan<24, 16>());
+  if (header.source.is_ipv4() || header.destination.is_ipv4()) {
+    return refuse(synward_reason_bad_icmp);
+  }
+  header.transport_offset = ipv6_header_length;
+  header.total_length = ipv6_header_length + load_be16(&quote[4]);
   return header;
 }
 
@@ -96,6 +131,20 @@ Result parse_ip(Bytes bytes, std::size_t original_length) {
                                                  : synward_reason_bad_ip_header);
   }
   return header;
+}
+
+Result parse_quoted_ip(Bytes quote, bool ipv4) {
+  return ipv4 ? parse_quoted_ipv4(quote) : parse_quoted_ipv6(quote);
+}
+
+void put_address(std::span<std::uint8_t> packet, End end, const Address& address) {
+  if (address.is_ipv4()) {
+    ChecksumPatch header(packet.first(ipv4_header_length));
+    header.put_bytes(end == End::source ? 12 : 16, address.ipv4());
+    header.apply(10);
+  } else {
+    std::ranges::copy(address.bytes, packet.begin() + (end == End::source ? 8 : 24));
+  }
 }
 
 }  // namespace synward::wire

@@ -55,9 +55,14 @@ Refusal check_flags(const Segment& segment) {
 std::expected<Segment, Reason> parse_segment(const PacketView& view) {
   const auto ip = parse_ip(view.bytes, view.original_length);
   if (!ip) return std::unexpected(ip.error());
+  return parse_segment(view, *ip);
+}
+
+std::expected<Segment, Reason> parse_segment(const PacketView& view, const IpHeader& ip) {
+  if (ip.protocol != protocol_tcp) return refuse(synward_reason_bad_ip_header);
   Segment segment;
-  segment.ip = *ip;
-  segment.packet = view.bytes.first(ip->total_length);
+  segment.ip = ip;
+  segment.packet = view.bytes.first(ip.total_length);
   segment.checksum = view.checksum;
   segment.gso = view.gso;
   if (const auto read = read_header(segment); !read) return std::unexpected(read.error());

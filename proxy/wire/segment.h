@@ -71,8 +71,10 @@ struct Segment {
 };
 
 // Reads and checks everything that can be checked of a segment by itself: lengths, checksum (if
-// nobody did), options, ports, and combinations of flags that no stack sends. The only parser of
-// bytes from the network. Never reads outside `view.bytes`.
+// nobody did), options, ports, and combinations of flags that no stack sends. Beside icmp.h the
+// only parser of bytes from the network. Never reads outside `view.bytes`.
 std::expected<Segment, Reason> parse_segment(const PacketView& view);
+// The same of a packet whose IP header was read already, by parse_ip.
+std::expected<Segment, Reason> parse_segment(const PacketView& view, const IpHeader& ip);
 
 }  // namespace synward::wire

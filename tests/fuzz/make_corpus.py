@@ -22,14 +22,14 @@ def tcp(flags=ACK, options=b"", payload=b"", ack=5001):
     return struct.pack("!HHIIHHHH", 40000, 80, 1001, ack, words << 12 | flags, 500, 0, 0) + options + payload
 
 
-def ipv4(segment, options=b"", fragment=0x4000):
+def ipv4(segment, options=b"", fragment=0x4000, protocol=6):
     ihl = 5 + len(options) // 4
-    return struct.pack("!BBHHHBBH4s4s", 0x40 | ihl, 0, ihl * 4 + len(segment), 0, fragment, 64, 6, 0,
+    return struct.pack("!BBHHHBBH4s4s", 0x40 | ihl, 0, ihl * 4 + len(segment), 0, fragment, 64, protocol, 0,
                        bytes([203, 0, 113, 5]), bytes([198, 51, 100, 10])) + options + segment
 
 
-def ipv6(segment, extensions=()):
-    kinds = [kind for kind, _ in extensions] + [6]
+def ipv6(segment, extensions=(), protocol=6):
+    kinds = [kind for kind, _ in extensions] + [protocol]
     chain = b"".join(bytes([after, len(body) // 8]) + body
                      for (_, body), after in zip(extensions, kinds[1:]))
     address = bytes.fromhex("20010db8000000000000000000000005")
@@ -64,6 +64,53 @@ SEGMENTS = {
     "ipv6_chain_too_long": plan() + ipv6(tcp(), [(60, PAD)] * 9),
     "ipv6_segments_left": plan() + ipv6(tcp(), [(43, b"\0\1\0\0\0\0")]),
     "ipv6_atomic_fragment": plan() + ipv6(tcp(), [(44, PAD)]),
+}
+
+def error_plan(bits=SUM_FIRST | UNVERIFIED, missing=0):
+    return struct.pack("!BBI", bits, missing, 0x89ABCDEF)
+
+
+def error4(quote, kind=3, code=4, options=b""):
+    return ipv4(struct.pack("!BBHHH", kind, code, 0, 0, 1280) + quote, options, protocol=1)
+
+
+def error6(quote, kind=2, extensions=()):
+    return ipv6(struct.pack("!BBHI", kind, 0, 0, 1280) + quote, extensions, protocol=58)
+
+
+def back4(packet):
+    """The addresses and ports of a packet the other way round, so that an error about it comes to
+    ipv4()'s destination."""
+    return packet[:12] + packet[16:20] + packet[12:16] + packet[22:24] + packet[20:22] + packet[24:]
+
+
+FOR_BACKEND = SUM_FIRST | UNVERIFIED | FROM_CLIENT
+LONG = b"x" * 600
+
+ERRORS = {
+    "ipv4_too_big": error_plan() + error4(back4(ipv4(tcp(payload=LONG)))[:548]),
+    "ipv4_too_big_to_backend": error_plan(FOR_BACKEND) + error4(back4(ipv4(tcp(payload=LONG)))[:548]),
+    "ipv4_eight_bytes_quoted": error_plan() + error4(back4(ipv4(tcp()))[:28]),
+    "ipv4_seven_bytes_quoted": error_plan() + error4(back4(ipv4(tcp()))[:27]),
+    "ipv4_checksum_quoted_in_half": error_plan() + error4(back4(ipv4(tcp()))[:37]),
+    "ipv4_reset_without_ack": error_plan() + error4(back4(ipv4(tcp(RST, ack=0)))),
+    "ipv4_unreachable_with_extensions": error_plan() + error4(
+        back4(ipv4(tcp())).ljust(128, b"\0") + b"\x20\0\0\0\0\x08\1\1\0\0\1\1", code=1),
+    "ipv4_time_exceeded": error_plan(FOR_BACKEND) + error4(back4(ipv4(tcp())), kind=11),
+    "ipv4_partial_checksum": error_plan(PARTIAL) + error4(back4(ipv4(tcp()))),
+    "ipv4_echo": error_plan() + error4(back4(ipv4(tcp())), kind=8),
+    "ipv4_for_somebody_else": error_plan() + error4(ipv4(tcp())),
+    "ipv4_quotes_options": error_plan() + error4(back4(ipv4(tcp(), options=b"\1" * 4))),
+    "ipv4_quotes_a_later_fragment": error_plan() + error4(back4(ipv4(tcp(), fragment=9))),
+    "ipv4_with_ip_options": error_plan(FOR_BACKEND) + error4(back4(ipv4(tcp())), options=b"\1" * 8),
+    "ipv4_cut_by_the_queue": error_plan(UNVERIFIED, 8) + error4(back4(ipv4(tcp(payload=LONG))))[:-8],
+    "ipv6_too_big": error_plan() + error6(ipv6(tcp(payload=LONG * 3))[:1232]),
+    "ipv6_too_big_to_backend": error_plan(FOR_BACKEND) + error6(ipv6(tcp(payload=LONG * 3))[:1232]),
+    "ipv6_unreachable": error_plan() + error6(ipv6(tcp()), kind=1),
+    "ipv6_eight_bytes_quoted": error_plan() + error6(ipv6(tcp())[:48]),
+    "ipv6_seven_bytes_quoted": error_plan() + error6(ipv6(tcp())[:47]),
+    "ipv6_extension_headers": error_plan() + error6(ipv6(tcp()), extensions=[(0, PAD), (60, PAD)]),
+    "ipv6_quotes_extension_headers": error_plan() + error6(ipv6(tcp(), [(60, PAD)])),
 }
 
 CLIENT, BACKEND = 0, 1
@@ -107,4 +154,5 @@ def write(target, inputs):
 
 if __name__ == "__main__":
     write("parse_segment", SEGMENTS)
+    write("translate_error", ERRORS)
     write("track_connection", {name: FIRST + b"".join(all_sent) for name, all_sent in CONNECTIONS.items()})

@@ -21,12 +21,17 @@ CLIENTS4, CLIENTS6 = "203.0.113.0/24", "2001:db8:1::/64"
 SERVERS4, SERVERS6 = "198.51.100.0/24", "2001:db8:2::/64"
 SPOOFED4, SPOOFED6 = "198.18.0.0/15", "2001:db8:f::/48"
 SERVICE = {4: "198.51.100.10", 6: "2001:db8:2::10"}
+# Behind the server, which routes to it: extend().
+FAR4, FAR6 = "198.51.100.128/25", "2001:db8:2::8000:0/112"
+FAR = {4: "198.51.100.130", 6: "2001:db8:2::8000:10"}
+GATEWAY_FAR = {4: "198.51.100.129", 6: "2001:db8:2::8000:1"}
 GATEWAY_CLIENT = {4: "203.0.113.1", 6: "2001:db8:1::1"}
 GATEWAY_SERVER = {4: "198.51.100.1", 6: "2001:db8:2::1"}
 CLIENT_HOSTS = range(2, 21)  # 203.0.113.2 .. .20: enough ports for every test
 # The generator refuses to run on an interface whose address is not one of these (lab/guard.cc).
 MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
-       "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04"}
+       "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04",
+       "s1": "02:53:59:4c:00:05", "f0": "02:53:59:4c:00:06"}
 
 _numbers = itertools.count()
 
@@ -55,6 +60,7 @@ class Network:
         self._closers = []
         try:
             base = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
+            self._base = base
             self.client = self._namespace(f"{base}-client")
             self.middlebox = self._namespace(f"{base}-middlebox")
             self.server = self._namespace(f"{base}-server")
@@ -75,6 +81,26 @@ class Network:
     def namespaces(self):
         return (self.client, self.middlebox, self.server)
 
+    def extend(self, mtu):
+        """A fourth namespace behind the server's, over a narrower link: what is too long for it,
+        the server refuses as a router does."""
+        far = self._namespace(f"{self._base}-far")
+        self._quiet_one(far)
+        self._wire(self.server, "s1", far, "f0")
+        for ns, name in ((self.server, "s1"), (far, "f0")):
+            ns.ip("link", "set", name, "mtu", mtu)
+        for family, bits in ((4, 25), (6, 112)):
+            nodad = ("nodad",) if family == 6 else ()
+            self.server.ip("addr", "add", f"{GATEWAY_FAR[family]}/{bits}", "dev", "s1", *nodad)
+            far.ip("addr", "add", f"{FAR[family]}/{bits}", "dev", "f0", *nodad)
+            self._neighbour(self.server, "s1", FAR[family], "f0")
+            self._neighbour(far, "f0", GATEWAY_FAR[family], "s1")
+            far.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_FAR[family], "dev", "f0")
+            self.middlebox.ip(f"-{family}", "route", "add", FAR4 if family == 4 else FAR6,
+                              "via", SERVICE[family], "dev", "m1")
+        self.server.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
+        return far
+
     def _namespace(self, name):
         namespace = netns.Namespace(name)
         self._closers.append(namespace.close)
@@ -83,10 +109,14 @@ class Network:
     def _quiet(self):
         # No link-local addresses, no router solicitation: the only packets are the test's.
         for ns in self.namespaces():
-            ns.set_sysctls({f"net.ipv6.conf.{which}.{key}": value
-                            for which in ("all", "default")
-                            for key, value in (("accept_ra", 0), ("router_solicitations", 0),
-                                               ("accept_dad", 0), ("addr_gen_mode", 1))})
+            self._quiet_one(ns)
+
+    @staticmethod
+    def _quiet_one(ns):
+        ns.set_sysctls({f"net.ipv6.conf.{which}.{key}": value
+                        for which in ("all", "default")
+                        for key, value in (("accept_ra", 0), ("router_solicitations", 0),
+                                           ("accept_dad", 0), ("addr_gen_mode", 1))})
 
     def _wire(self, near, near_name, far, far_name):
         near.ip("link", "add", near_name, "address", MAC[near_name], "type", "veth",

@@ -54,7 +54,8 @@ LoginGraceTime 120
 class Nginx:
     """Serves PAGE at /page, what make_file() made, and takes uploads by PUT."""
 
-    def __init__(self, server, directory, backlog=65535):
+    def __init__(self, server, directory, backlog=65535, addresses=None):
+        addresses = addresses or network.SERVICE
         self.root = directory / "www"
         run = directory / "nginx"
         (self.root / "upload").mkdir(parents=True)
@@ -65,7 +66,7 @@ class Nginx:
             path.chmod(0o777)
         conf = run / "nginx.conf"
         conf.write_text(_NGINX.format(run=run, root=self.root, backlog=backlog,
-                                      v4=network.SERVICE[4], v6=network.SERVICE[6]))
+                                      v4=addresses[4], v6=addresses[6]))
         self._process = server.popen("nginx", "-p", run, "-c", conf, stderr=subprocess.DEVNULL)
         wait.until(lambda: listens(server, 80), "nginx to listen")
 

@@ -186,6 +186,45 @@ def test_tcp_behind_ipv6_extension_headers_reaches_the_syn_queue(lab, start):
     assert [packet["queue"] for packet in probe.packets] == [0, 1]
 
 
+def icmp_errors(router, source, destination):
+    """A router's errors about eleven segments from source to destination, as Scapy expressions."""
+    v6 = ":" in source
+    outer = f"IPv6(src='{router}',dst='{source}')/ICMPv6PacketTooBig(mtu=1280)/" if v6 else \
+        f"IP(src='{router}',dst='{source}')/ICMP(type=3,code=4,nexthopmtu=1280)/"
+    inner = f"IP{'v6' if v6 else ''}(src='{source}',dst='{destination}')/"
+    return lambda ports: [outer + inner + f"TCP({ports(client)},flags='A')" for client in range(40000, 40011)]
+
+
+@pytest.mark.parametrize("server, client, router", [(SERVER4, CLIENT4, "203.0.113.9"),
+                                                    (SERVER6, CLIENT6, "2001:db8:1::9")])
+def test_icmp_errors_reach_the_worker_of_the_client_that_they_quote(lab, start, server, client, router):
+    probe = start("serve", *SERVICES, "workers=7", "mode=drop")
+    head = f"IP{'v6' if ':' in server else ''}(src='{client}',dst='{server}')/"
+    send(lab, lab.client, [head + f"TCP(sport={port},dport=443,flags='A')" for port in range(40000, 40011)])
+    workers = [packet["queue"] // 2 for packet in probe.packets]
+    assert len(workers) == 11 and len(set(workers)) > 1
+    about_service = icmp_errors(router, server, client)(lambda port: f"sport=443,dport={port}")
+    about_client = icmp_errors(router, client, server)(lambda port: f"sport={port},dport=443")
+    for space, errors, queued in ((lab.client, about_service, workers), (lab.server, about_client, workers),
+                                  (lab.client, about_client, []), (lab.server, about_service, [])):
+        probe.packets.clear()
+        send(lab, space, errors)
+        assert [packet["queue"] for packet in probe.packets] == [2 * worker + 1 for worker in queued]
+
+
+def test_other_icmp_passes_untouched(lab, start):
+    probe = start("serve", *SERVICES, "workers=2", "mode=drop")
+    error = f"IP(dst='{SERVER4}')/ICMP(type=3,code=4)/"
+    quote = f"IP(src='{SERVER4}',dst='{CLIENT4}'"
+    send(lab, lab.client, [
+        error + quote + ")/TCP(sport=80,dport=40000)", error + quote + ")/UDP(sport=443,dport=40000)",
+        error + quote + ",options=[IPOption_NOP()]*4)/TCP(sport=443,dport=40000)",
+        error.replace("type=3,code=4", "type=5") + quote + ")/TCP(sport=443,dport=40000)",
+        error.replace("type=3,code=4", "type=8") + quote + ")/TCP(sport=443,dport=40000)",
+        f"IPv6(dst='{SERVER6}')/ICMPv6EchoRequest()/IPv6(src='{SERVER6}')/TCP(sport=443)"])
+    assert probe.packets == []
+
+
 def test_other_ports_protocols_and_interfaces_pass_untouched(lab, start):
     probe = start("serve", *SERVICES, "workers=2", "mode=drop")
     send(lab, lab.client, [f"IP(dst='{SERVER4}')/TCP(dport=80,flags='S')",

@@ -86,9 +86,14 @@ class Harness {
   }
   Verdict arrive_bytes(std::vector<std::uint8_t>& bytes, Arrived side) {
     left.clear();
+    passed_error.clear();
     const Decision decision = engine().on_packet(
         now, {bytes, bytes.size(), wire::ChecksumState::unverified, false}, side, outbox_);
-    if (!decision.packet.empty()) keep(decision.packet);
+    if (is_icmp(decision.packet)) {
+      passed_error.assign(decision.packet.begin(), decision.packet.end());
+    } else if (!decision.packet.empty()) {
+      keep(decision.packet);
+    }
     collect();
     return decision.verdict;
   }
@@ -162,8 +167,14 @@ class Harness {
   }
 
   std::vector<Left> left;
+  std::vector<std::uint8_t> passed_error;  // the ICMP error that was forwarded last
 
  private:
+  static bool is_icmp(std::span<const std::uint8_t> packet) {
+    if (packet.empty()) return false;
+    return packet[0] >> 4 == 4 ? packet[9] == wire::protocol_icmp
+                               : packet[6] == wire::protocol_icmpv6;
+  }
   void keep(std::span<const std::uint8_t> packet) {
     Left entry;
     entry.bytes.assign(packet.begin(), packet.end());

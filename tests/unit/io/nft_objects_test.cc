@@ -37,5 +37,11 @@ TEST(NftKeys, an_interface_is_padded_to_sixteen_bytes) {
   EXPECT_EQ(keys[0], (NftKey{.bytes = {'e', 't', 'h', '0'}, .length = 16}));
 }
 
+TEST(NftKeys, icmp_errors_are_those_that_path_mtu_discovery_and_failover_live_on) {
+  EXPECT_EQ(icmp_error_keys(NFPROTO_IPV4).size(), 3U);
+  ASSERT_EQ(icmp_error_keys(NFPROTO_IPV6).size(), 4U);
+  EXPECT_EQ(icmp_error_keys(NFPROTO_IPV6)[1], (NftKey{.bytes = {2}, .length = 1}));
+}
+
 }  // namespace
 }  // namespace synward::io

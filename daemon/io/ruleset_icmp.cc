@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// An ICMP error quotes the start of the packet that it is about, 8 bytes into its own transport
+// header: in IPv4 addresses at bits 160 and 192 and ports at 224 and 240. In `nft` notation:
+//
+//   chain from_client { ...
+//     icmp type @icmp_errors @th,64,8 0x45 @th,136,8 tcp jump about_service }
+//   chain from_server { ... jump about_client }      # if the same holds
+//   chain output { ... jump about_service; ... jump about_client }
+//   chain about_service {
+//     @th,160,32 . @th,224,16 @listens               # the quoted source
+//       jhash @th,192,32 . @th,240,16 mod 2 seed S vmap @flow_workers }
+//   chain about_client {
+//     @th,192,32 . @th,240,16 @backends              # the quoted destination
+//       jhash @th,160,32 . @th,224,16 mod 2 seed S vmap @flow_workers }
+//
+// The quoted packet went the other way than the error: what comes from a client's side is about a
+// segment that the service sent, as it left us; what comes from a server's side is about one for a
+// backend. This host's own errors (it is the router whose next link is too narrow) never pass
+// prerouting, so they are queued on their way out, and rerouted after the verdict.
+//
+// Policy for other quotes: with IP options or extension headers they are not queued and pass as
+// they are. A segment that left synward had none, unless an endpoint itself put them there, and a
+// receiver refuses an error about what it does not recognise.
+#include "daemon/io/ruleset_icmp.h"
+
+#include <netinet/in.h>
+// after <netinet/in.h>, whose types it would define again
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <array>
+#include <string>
+
+#include "daemon/io/ruleset_steering.h"
+
+namespace synward::io {
+namespace {
+
+constexpr const char* error_types = "icmp_errors";
+
+class IcmpRules {
+ public:
+  IcmpRules(NftObjects& objects, const RulesetPlan& plan, Family family)
+      : objects_(objects), plan_(plan), family_(family), quoted_(quoted_fields(family)) {}
+
+  void add_types() {
+    objects_.add_set(error_types, ipv4() ? NftType::icmp_type : NftType::icmpv6_type,
+                     icmp_error_keys(family_));
+  }
+  void add_about_service() {
+    add_about("about_service", "listens", quoted_.source, quoted_.destination);
+    for (const char* from : {"from_client", "output"}) add_jump(from, "about_service");
+  }
+  void add_about_client() {
+    add_about("about_client", "backends", quoted_.destination, quoted_.source);
+    for (const char* from : {"from_server", "output"}) add_jump(from, "about_client");
+  }
+
+ private:
+  bool ipv4() const { return family_ == NFPROTO_IPV4; }
+
+  void add_about(const char* chain, const char* ours, const EndpointFields& our_end,
+                 const EndpointFields& client) {
+    objects_.add_chain(chain);
+    NftRule steered(family_, table_name, chain);
+    load(steered, our_end).in_set(ours);
+    steer(steered, plan_, client, "flow");
+    objects_.add_rule(steered, "ICMP errors to their worker (needs nft_hash)");
+  }
+
+  // In output even those with our mark: fwmark_reflect copies it from a segment to the error about
+  // it, and synward itself sends no ICMP.
+  void add_jump(const char* from, const char* to) {
+    constexpr std::array<std::uint8_t, 1> icmp{IPPROTO_ICMP};
+    constexpr std::array<std::uint8_t, 1> icmpv6{IPPROTO_ICMPV6};
+    constexpr std::array<std::uint8_t, 1> version_4_without_options{0x45};
+    constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+    NftRule error(family_, table_name, from);
+    error.meta(NFT_META_L4PROTO).equals(ipv4() ? icmp : icmpv6);
+    error.transport_field({.offset = 0, .length = 1}).in_set(error_types);
+    if (ipv4()) error.transport_field(quoted_field(0)).equals(version_4_without_options);
+    error.transport_field(quoted_field(ipv4() ? 9 : 6)).equals(tcp);
+    objects_.add_rule(error.jump(to), "ICMP errors");
+  }
+
+  NftObjects& objects_;
+  const RulesetPlan& plan_;
+  Family family_;
+  PacketFields quoted_;
+};
+
+}  // namespace
+
+void add_icmp_rules(NftObjects& objects, const RulesetPlan& plan, Family family, bool has_servers) {
+  IcmpRules rules(objects, plan, family);
+  rules.add_types();
+  rules.add_about_service();
+  if (has_servers) rules.add_about_client();
+}
+
+}  // namespace synward::io

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Step: an ICMP error about a segment of a connection is translated like the segment itself, the
+// other way, so that path MTU discovery (RFC 1191, RFC 8201) works through the splice. Whether it
+// is hard or soft is for the endpoint to say (RFC 5461): it ends nothing here and is no sign of
+// life either. Only an error about our own SYN is ours to act on.
+#include "proxy/engine/core.h"
+#include "proxy/splice/quote.h"
+
+namespace synward::engine {
+
+using flow::Flow;
+using flow::Phase;
+using wire::IcmpError;
+using wire::SeqNumber;
+
+namespace {
+
+// RFC 5927 4.1: "the TCP sequence number contained in the payload of the ICMP error message" is to
+// be of data "already sent but not yet acknowledged": SND.UNA =< SEG.SEQ < SND.NXT. SND.NXT itself
+// is let in, as Linux does: a segment without data has it.
+bool under_way(const tcp::Endpoint& sender, SeqNumber seq) {
+  return seq.value() - sender.snd_una.value() <= sender.snd_nxt.value() - sender.snd_una.value();
+}
+
+Decision refuse(Core& core, std::uint16_t listen, Reason reason) {
+  return drop(core.service_of(listen).counters, reason);
+}
+
+// While we connect, the backend's side has heard nothing but our SYN. Unreachable: another is
+// tried at once (S3), and if none is left the client is told as its own stack would have told it.
+// Anything else, a SYN too big among it, is left to our timer. Nothing is for the client, which
+// believes itself connected.
+Decision about_our_syn(Core& core, Instant now, const IcmpError& error, Flow& flow, Outbox& out) {
+  if (error.seq != flow.client_isn) {
+    return refuse(core, flow.key.listen, synward_reason_icmp_out_of_window);
+  }
+  if (error.is_unreachable()) {
+    backend_failed(core, flow, BackendFailure::unreachable, now, out);
+  }
+  return consume();
+}
+
+}  // namespace
+
+// No flow is joined: then it is about a challenge, whose entry stays, because a forged error is as
+// cheap as a SYN; or about a reset of ours, of which nobody needs to hear.
+Decision error_for_backend(Core& core, const IcmpError& error, std::uint16_t listen) {
+  const Flow* flow = core.flows.find({error.destination.address, error.destination.port, listen});
+  if (flow == nullptr || flow->phase != Phase::spliced) {
+    return refuse(core, listen, synward_reason_icmp_unknown);
+  }
+  if (!under_way(flow->connection.backend, error.seq)) {
+    return refuse(core, listen, synward_reason_icmp_out_of_window);
+  }
+  splice::translate_error_to_backend(error, flow->offsets, flow->backend_endpoint);
+  return {Verdict::forward, error.packet};
+}
+
+Decision error_for_client(Core& core, Instant now, const IcmpError& error,
+                          std::span<const std::uint16_t> listens, Outbox& out) {
+  for (const std::uint16_t listen : listens) {
+    Flow* flow = core.flows.find({error.source.address, error.source.port, listen});
+    if (flow == nullptr || flow->backend_endpoint != error.destination) continue;
+    if (flow->phase == Phase::connecting) return about_our_syn(core, now, error, *flow, out);
+    if (flow->phase != Phase::spliced) continue;
+    if (!under_way(flow->connection.client, error.seq)) {
+      return refuse(core, listen, synward_reason_icmp_out_of_window);
+    }
+    splice::translate_error_to_client(error, flow->offsets, core.service_endpoint(listen));
+    return {Verdict::forward, error.packet};
+  }
+  return refuse(core, listens.front(), synward_reason_icmp_unknown);
+}
+
+}  // namespace synward::engine
