@@ -35,6 +35,10 @@ def client_address(family, host=2):
     return f"203.0.113.{host}" if family == 4 else f"2001:db8:1::{host:x}"
 
 
+def server_address(family, host):
+    return f"198.51.100.{host}" if family == 4 else f"2001:db8:2::{host:x}"
+
+
 def endpoint(family, port=80):
     return f"{SERVICE[4]}:{port}" if family == 4 else f"[{SERVICE[6]}]:{port}"
 
@@ -119,6 +123,13 @@ class Network:
             self.server.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_SERVER[family], "dev", "s0")
             self.middlebox.ip(f"-{family}", "route", "add", SPOOFED4 if family == 4 else SPOOFED6,
                               "via", client_address(family), "dev", "m0")
+
+    def add_server(self, host):
+        """Another host of the server's network: one more address, of each family, on its card."""
+        for family, bits in ((4, 24), (6, 64)):
+            address = server_address(family, host)
+            self.server.ip("addr", "add", f"{address}/{bits}", "dev", "s0", *(("nodad",) if family == 6 else ()))
+            self._neighbour(self.middlebox, "m1", address, "s0")
 
     @staticmethod
     def _neighbour(ns, device, address, peer):
