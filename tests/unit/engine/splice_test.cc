@@ -175,5 +175,23 @@ TEST_F(SharedBackend, PortThatIsUsedAgainForAnotherServiceReachesItsOwnConnectio
   EXPECT_EQ(left[0].segment.source, other_service);
 }
 
+TEST_F(SharedBackend, PortThatIsInUseThereIsRefusedRatherThanItsConnectionBroken) {
+  const std::uint32_t cookie = connect();
+  ASSERT_EQ(call_the_other_service().size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, client);
+  EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
+  EXPECT_EQ(all_counters().services[1].connections_closed[3].value(), 1U);
+  ASSERT_EQ(from_backend(from_backend_segment(777001, 1001)), Verdict::forward);
+  EXPECT_EQ(left[0].segment.seq.value(), cookie + 1);
+}
+
+TEST_F(SharedBackend, PortThatIsInUseThereGoesToAnotherBackend) {
+  const Endpoint second = endpoint("198.51.100.78:8080");
+  settings.services[1].backends.push_back(second);
+  connect();
+  ASSERT_EQ(call_the_other_service().size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, second);
+}
+
 }  // namespace
 }  // namespace synward::engine
