@@ -82,16 +82,26 @@ def name_of(endpoint):
     return hashlib.sha256(repr(endpoint).encode()).digest()[:NAME_LENGTH]
 
 
-def ask(namespace, target, count, timeout=15):
+def client_socket(namespace, target, port=0):
+    """A socket for the target, bound to a port if one is given."""
+    made = namespace.socket(_family(target[0]))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if port:
+        made.bind(("", port))
+    return made
+
+
+def ask(namespace, target, count, first_port=0, timeout=15):
     """`count` clients at once, each of which asks for an echo: [(name, seconds)] of those served.
 
-    Whatever a client should not have to see is raised.
+    With `first_port` they call from it and from the following ones. Whatever a client should not
+    have to see is raised.
     """
     request = os.urandom(_REQUEST)
     waiting, answers = {}, []
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
-        for _ in range(count):
-            client = stack.enter_context(namespace.socket(_family(target[0])))
+        for number in range(count):
+            client = stack.enter_context(client_socket(namespace, target, first_port and first_port + number))
             client.setblocking(False)
             waiting[client] = (time.monotonic(), bytearray())
             client.connect_ex(target)

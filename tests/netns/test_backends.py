@@ -22,6 +22,8 @@ SERVICES = {  # name: port, backends
     "two-live": (8001, [(LIVE, LIVE_PORT), (ALSO_LIVE, ALSO_LIVE_PORT)]),
     "one-refusing": (8002, [(REFUSING, LIVE_PORT), (LIVE, LIVE_PORT)]),
     "one-silent": (8003, [(SILENT, LIVE_PORT), (ALSO_LIVE, ALSO_LIVE_PORT)]),
+    "sharing": (8005, [(LIVE, LIVE_PORT)]),
+    "sharing-too": (8006, [(LIVE, LIVE_PORT)]),
     "all-refusing": (8004, [(REFUSING, LIVE_PORT), (REFUSING, ALSO_LIVE_PORT)]),
 }
 RESET_WITHIN = 0.050  # seconds, where every backend refuses
@@ -66,8 +68,8 @@ class Case:
         self._served = dict(farm.echo.served)
         self._before = self._counted()
 
-    def ask(self, count=COUNT):
-        return echo.ask(self.farm.client, self.target, count)
+    def ask(self, count=COUNT, **options):
+        return echo.ask(self.farm.client, self.target, count, **options)
 
     def _counted(self):
         metrics = self.farm.defence.metrics()
@@ -137,6 +139,33 @@ def test_beside_one_that_is_silent_no_client_notices(case, family):
     passed_over.ask()
     passed_over.all_closed()
     assert passed_over.counted("backend_syns_sent", 0) == 0
+
+
+@FAMILIES
+def test_the_same_ports_for_another_service_reach_it(case, family):
+    """The shared backend sees one tuple, with one connection after the other; they are not mixed up."""
+    for name in ("sharing", "sharing-too"):
+        one = case(name, family)
+        assert len(one.ask(first_port=30000)) == COUNT
+        one.all_closed()
+
+
+@FAMILIES
+def test_a_port_in_use_at_the_shared_backend_is_refused(farm, case, family):
+    """Better than the connection that is there being broken."""
+    first, second = case("sharing", family), case("sharing-too", family)
+    with echo.client_socket(farm.client, first.target, 29999) as client:
+        client.settimeout(10)
+        client.connect(first.target)
+        assert client.recv(echo.NAME_LENGTH) == echo.name_of(first.backends[0])
+        with echo.client_socket(farm.client, second.target, 29999) as another, pytest.raises(ConnectionResetError):
+            another.settimeout(10)
+            another.connect(second.target)
+            another.recv(1)
+        client.sendall(b"still here")
+        assert client.recv(100) == b"still here"
+    assert second.counted("backend_syns_sent", 0) == 0
+    wait.until(lambda: first.counted("connections_closed", reason="fin") == 1, "the end")
 
 
 def seconds_to_reset(farm, target, talkative):
