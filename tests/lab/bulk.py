@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Bulk transfers between two sockets of ours: timed, and compared byte by byte afterwards."""
 
+import os
 import struct
 import threading
 import time
 
 PATIENCE = 30  # seconds without a single byte
-
-
-def content(block, number):
-    """Block `number` of a stream: a misplaced one is not what was expected."""
-    return struct.pack("!Q", number) + block[8:]
 
 
 class _Worker(threading.Thread):
@@ -60,3 +56,38 @@ def move(streams, data):
         worker.result()
     assert all(into == data for into in received), "other bytes arrived"
     return took
+
+
+_BLOCK = 1 << 20
+
+
+def _numbered(block, count):
+    """The stream's blocks, one after the other, in the same memory: none is like another."""
+    block = bytearray(block)
+    for number in range(count):
+        struct.pack_into("!Q", block, 0, number)
+        yield block
+
+
+def _send_blocks(sender, block, count):
+    sender.settimeout(PATIENCE)
+    for part in _numbered(block, count):
+        sender.sendall(part)
+
+
+def _receive_blocks(receiver, block, count):
+    part = bytearray(len(block))
+    for number, expected in enumerate(_numbered(block, count)):
+        _receive(receiver, part)
+        assert part == expected, f"block {number} has other bytes"
+
+
+def move_mebibytes(streams, count):
+    """The same for more than memory should hold: compared block by block, as they come."""
+    block = os.urandom(_BLOCK)
+    start = time.monotonic()
+    workers = [_Worker(lambda s=sender: _send_blocks(s, block, count)) for sender, _ in streams]
+    workers += [_Worker(lambda r=receiver: _receive_blocks(r, block, count)) for _, receiver in streams]
+    for worker in workers:
+        worker.result()
+    return time.monotonic() - start

@@ -48,6 +48,7 @@ class Options:
     """How the network cards behave; the defaults are those of ordinary veth pairs with NAPI."""
     gro: bool = True  # veth has NAPI, and takes XDP frames, only with GRO (or a program) on
     tso: bool = True
+    mtu: int = 1500
     threaded: bool = False  # NAPI in kernel threads, which can be pinned
     sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
 
@@ -101,7 +102,7 @@ class Network:
                    "tso", flag[self.options.tso], "gso", flag[self.options.tso])
         # Only now: a card learns at "up" whether its peer has NAPI and so takes XDP frames.
         for ns, name in ((near, near_name), (far, far_name)):
-            ns.ip("link", "set", name, "txqueuelen", "10000", "up")
+            ns.ip("link", "set", name, "mtu", self.options.mtu, "txqueuelen", "10000", "up")
             if self.options.threaded:
                 ns.write_sys(f"/sys/class/net/{name}/threaded", "1")
 

@@ -193,7 +193,7 @@ def test_port_reused_within_time_wait(ending, family, actor, other):
         case.lab.client.set_sysctls(usual)
 
 
-def keep_alive(sock):
+def keep_alive(sock, _):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
