@@ -26,7 +26,8 @@ GATEWAY_SERVER = {4: "198.51.100.1", 6: "2001:db8:2::1"}
 CLIENT_HOSTS = range(2, 21)  # 203.0.113.2 .. .20: enough ports for every test
 # The generator refuses to run on an interface whose address is not one of these (lab/guard.cc).
 MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
-       "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04"}
+       "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04",
+       "r0": "02:53:59:4c:00:05", "r1": "02:53:59:4c:00:06"}
 
 _numbers = itertools.count()
 
@@ -50,6 +51,7 @@ class Options:
     tso: bool = True
     mtu: int = 1500
     threaded: bool = False  # NAPI in kernel threads, which can be pinned
+    relay: bool = False  # the client's link goes through a namespace more: client c0 - r0 relay r1 - m0
     sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
 
 
@@ -63,8 +65,14 @@ class Network:
             self.client = self._namespace(f"{base}-client")
             self.middlebox = self._namespace(f"{base}-middlebox")
             self.server = self._namespace(f"{base}-server")
+            self.relay = self._namespace(f"{base}-relay") if options.relay else None
             self._quiet()
-            self._wire(self.client, "c0", self.middlebox, "m0")
+            if self.relay:
+                self._wire(self.client, "c0", self.relay, "r0")
+                self._wire(self.relay, "r1", self.middlebox, "m0")
+                self._send_real_packets()
+            else:
+                self._wire(self.client, "c0", self.middlebox, "m0")
             self._wire(self.middlebox, "m1", self.server, "s0")
             self._address()
             self._settings()
@@ -87,7 +95,7 @@ class Network:
 
     def _quiet(self):
         # No link-local addresses, no router solicitation: the only packets are the test's.
-        for ns in self.namespaces():
+        for ns in filter(None, (*self.namespaces(), self.relay)):
             ns.set_sysctls({f"net.ipv6.conf.{which}.{key}": value
                             for which in ("all", "default")
                             for key, value in (("accept_ra", 0), ("router_solicitations", 0),
@@ -105,6 +113,11 @@ class Network:
             ns.ip("link", "set", name, "mtu", self.options.mtu, "txqueuelen", "10000", "up")
             if self.options.threaded:
                 ns.write_sys(f"/sys/class/net/{name}/threaded", "1")
+
+    def _send_real_packets(self):
+        # What a relay copies is what would be on a cable: whole checksums, no large segments.
+        for ns, name in ((self.client, "c0"), (self.relay, "r0"), (self.relay, "r1"), (self.middlebox, "m0")):
+            ns.run("ethtool", "-K", name, "gro", "off", "tso", "off", "gso", "off", "tx", "off")
 
     def _address(self):
         for family, bits in ((4, 24), (6, 64)):
