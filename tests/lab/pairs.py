@@ -54,6 +54,9 @@ class Pairs:
     def close(self):
         self._stack.close()
 
+    def stop_listening(self):
+        self._listener.close()
+
     def _new(self, namespace, prepare):
         made = self._stack.enter_context(namespace.socket(family_of(self.family)))
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

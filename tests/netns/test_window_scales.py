@@ -14,7 +14,7 @@ from lab import lab as labs
 pytestmark = pytest.mark.synward
 
 PROTECTED, PLAIN = 7000, 7001  # of two ports of one server, one is a service of synward's
-SIZE = 32 << 20
+SIZE = 20 << 20
 ROUNDS, ROUNDS_MAX = 2, 8  # by turns, the best one counts: others may take the machine for a while
 SLOWER_MAX = 5  # times than plain forwarding: user space costs some; a window told wrongly, hundredfold
 
