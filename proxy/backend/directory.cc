@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/backend/directory.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace synward::backend {
@@ -39,6 +40,20 @@ Directory::Directory(const std::vector<ServicePlan>& services) {
         before_backend_[backend].push_back(index);
       }
     }
+  }
+  find_sharing();
+}
+
+void Directory::find_sharing() {
+  for (std::uint16_t index = 0; index < listens_.size(); ++index) {
+    std::vector<std::uint16_t>& others = sharing_.emplace_back();
+    for (const std::uint16_t position : candidates_[index]) {
+      const auto& before = before_backend_[backends_[listens_[index].service][position]];
+      others.insert(others.end(), before.begin(), before.end());
+    }
+    std::ranges::sort(others);
+    others.erase(std::ranges::unique(others).begin(), others.end());
+    std::erase(others, index);
   }
 }
 

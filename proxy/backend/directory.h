@@ -41,12 +41,16 @@ class Directory {
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
+  // Other listens with a backend in common.
+  std::span<const std::uint16_t> sharing(std::uint16_t listen) const { return sharing_[listen]; }
   std::size_t backend_count(std::size_t service) const { return backends_[service].size(); }
   const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
     return backends_[service][position];
   }
 
  private:
+  void find_sharing();
+
   struct Hash {
     std::size_t operator()(const wire::Endpoint& endpoint) const;
     std::size_t operator()(const wire::Address& address) const;
@@ -54,6 +58,7 @@ class Directory {
   std::vector<Listen> listens_;
   std::vector<std::vector<wire::Endpoint>> backends_;   // by service
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
+  std::vector<std::vector<std::uint16_t>> sharing_;     // by listen
   std::unordered_map<wire::Endpoint, std::uint16_t, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
   std::unordered_map<wire::Address, bool, Hash> addresses_;

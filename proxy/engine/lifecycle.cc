@@ -44,6 +44,22 @@ void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now)
   flow.backend_syn_at = now;
 }
 
+// A backend knows a connection by its client's address and port alone. Where this client has an
+// open one behind another listen, a second SYN would end that: such a backend counts as tried.
+std::uint64_t backends_in_use(Core& core, const Flow& flow) {
+  std::uint64_t in_use = 0;
+  for (const std::uint16_t listen : core.directory.sharing(flow.key.listen)) {
+    const Flow* other = core.flows.find({flow.key.client, flow.key.client_port, listen});
+    if (other == nullptr || other->phase == Phase::lingering) continue;
+    for (const std::uint16_t position : core.directory.candidates(flow.key.listen)) {
+      if (core.directory.backend(flow.service, position) == other->backend_endpoint) {
+        in_use |= backend::tried_bit(position);
+      }
+    }
+  }
+  return in_use;
+}
+
 BackendCounters& backend_counters(Core& core, const Flow& flow) {
   return service_of(core, flow).counters.backends[flow.backend];
 }
@@ -104,7 +120,14 @@ Flow* open_flow(Core& core, const flow::HalfOpenKey& key, Instant now) {
 void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
   if (flow.phase != Phase::connecting) return;  // the client's RST came with its acknowledgement
   if (flow.backends_tried == 0) {
-    choose_backend(core, flow, core.choice.next(flow.key, 0, now).value_or(0), now);
+    flow.backends_tried = backends_in_use(core, flow);
+    const auto first = core.choice.next(flow.key, flow.backends_tried, now);
+    if (!first) {
+      reset_client(core, flow, out);
+      end_flow(core, flow, CloseReason::backend_refused, now);
+      return;
+    }
+    choose_backend(core, flow, *first, now);
   }
   const synward_client_offer& offer = flow.client_offer;
   wire::SegmentToSend syn;

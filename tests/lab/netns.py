@@ -92,11 +92,14 @@ class Namespace:
         return next(entry["counter"]["packets"] for entry in listed["nftables"] if "counter" in entry)
 
     def tcp_statistics(self):
-        """The namespace's TCP counters of RFC 4022, by name: RetransSegs and so on."""
+        """The namespace's TCP counters of RFC 4022, by name, and Linux's own: RetransSegs and so on."""
+        counters = {}
         with self.entered():
-            with open("/proc/thread-self/net/snmp", encoding="ascii") as file:
-                names, values = [line.split()[1:] for line in file if line.startswith("Tcp:")]
-        return dict(zip(names, map(int, values)))
+            for table, prefix in (("snmp", "Tcp:"), ("netstat", "TcpExt:")):
+                with open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
+                    names, values = [line.split()[1:] for line in file if line.startswith(prefix)]
+                counters.update(zip(names, map(int, values)))
+        return counters
 
     def sysctl(self, **values):
         """sysctl(net__ipv4__ip_forward=1): two underscores stand for the dot."""

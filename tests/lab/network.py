@@ -31,13 +31,18 @@ CLIENT_HOSTS = range(2, 21)  # 203.0.113.2 .. .20: enough ports for every test
 # The generator refuses to run on an interface whose address is not one of these (lab/guard.cc).
 MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
        "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04",
-       "s1": "02:53:59:4c:00:05", "f0": "02:53:59:4c:00:06"}
+       "s1": "02:53:59:4c:00:05", "f0": "02:53:59:4c:00:06",
+       "r0": "02:53:59:4c:00:07", "r1": "02:53:59:4c:00:08"}
 
 _numbers = itertools.count()
 
 
 def client_address(family, host=2):
     return f"203.0.113.{host}" if family == 4 else f"2001:db8:1::{host:x}"
+
+
+def server_address(family, host):
+    return f"198.51.100.{host}" if family == 4 else f"2001:db8:2::{host:x}"
 
 
 def endpoint(family, port=80):
@@ -49,7 +54,9 @@ class Options:
     """How the network cards behave; the defaults are those of ordinary veth pairs with NAPI."""
     gro: bool = True  # veth has NAPI, and takes XDP frames, only with GRO (or a program) on
     tso: bool = True
+    mtu: int = 1500
     threaded: bool = False  # NAPI in kernel threads, which can be pinned
+    relay: bool = False  # the client's link goes through a namespace more: client c0 - r0 relay r1 - m0
     sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
 
 
@@ -64,8 +71,14 @@ class Network:
             self.client = self._namespace(f"{base}-client")
             self.middlebox = self._namespace(f"{base}-middlebox")
             self.server = self._namespace(f"{base}-server")
+            self.relay = self._namespace(f"{base}-relay") if options.relay else None
             self._quiet()
-            self._wire(self.client, "c0", self.middlebox, "m0")
+            if self.relay:
+                self._wire(self.client, "c0", self.relay, "r0")
+                self._wire(self.relay, "r1", self.middlebox, "m0")
+                self._send_real_packets()
+            else:
+                self._wire(self.client, "c0", self.middlebox, "m0")
             self._wire(self.middlebox, "m1", self.server, "s0")
             self._address()
             self._settings()
@@ -108,7 +121,7 @@ class Network:
 
     def _quiet(self):
         # No link-local addresses, no router solicitation: the only packets are the test's.
-        for ns in self.namespaces():
+        for ns in filter(None, (*self.namespaces(), self.relay)):
             self._quiet_one(ns)
 
     @staticmethod
@@ -127,9 +140,14 @@ class Network:
                    "tso", flag[self.options.tso], "gso", flag[self.options.tso])
         # Only now: a card learns at "up" whether its peer has NAPI and so takes XDP frames.
         for ns, name in ((near, near_name), (far, far_name)):
-            ns.ip("link", "set", name, "txqueuelen", "10000", "up")
+            ns.ip("link", "set", name, "mtu", self.options.mtu, "txqueuelen", "10000", "up")
             if self.options.threaded:
                 ns.write_sys(f"/sys/class/net/{name}/threaded", "1")
+
+    def _send_real_packets(self):
+        # What a relay copies is what would be on a cable: whole checksums, no large segments.
+        for ns, name in ((self.client, "c0"), (self.relay, "r0"), (self.relay, "r1"), (self.middlebox, "m0")):
+            ns.run("ethtool", "-K", name, "gro", "off", "tso", "off", "gso", "off", "tx", "off")
 
     def _address(self):
         for family, bits in ((4, 24), (6, 64)):
@@ -149,6 +167,13 @@ class Network:
             self.server.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_SERVER[family], "dev", "s0")
             self.middlebox.ip(f"-{family}", "route", "add", SPOOFED4 if family == 4 else SPOOFED6,
                               "via", client_address(family), "dev", "m0")
+
+    def add_server(self, host):
+        """Another host of the server's network: one more address, of each family, on its card."""
+        for family, bits in ((4, 24), (6, 64)):
+            address = server_address(family, host)
+            self.server.ip("addr", "add", f"{address}/{bits}", "dev", "s0", *(("nodad",) if family == 6 else ()))
+            self._neighbour(self.middlebox, "m1", address, "s0")
 
     @staticmethod
     def _neighbour(ns, device, address, peer):

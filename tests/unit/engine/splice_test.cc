@@ -141,5 +141,57 @@ TEST_F(SpliceSteps, RefusingBackendIsReplacedByTheNextBeforeTheClientNotices) {
   EXPECT_EQ(left[0].segment.destination, backend == one ? two : one);
 }
 
+// Two services before one backend, which knows a connection by its client's address and port only.
+class SharedBackend : public SpliceSteps {
+ protected:
+  SharedBackend() {
+    backend = endpoint("198.51.100.77:8080");
+    settings.services = {{.listens = {service}, .backends = {backend}},
+                         {.listens = {other_service}, .backends = {backend}}};
+    settings.offers.resize(2, settings.offers.front());
+  }
+  // Opens a connection from the client's port to the other service; returns what left for it.
+  const std::vector<Left>& call_the_other_service() {
+    service = other_service;
+    const std::uint32_t cookie = challenge(5000);
+    EXPECT_EQ(from_client(from_client_segment(5001, cookie + 1)), Verdict::consume);
+    return left;
+  }
+  const Endpoint other_service = endpoint("198.51.100.10:443");
+};
+
+TEST_F(SharedBackend, PortThatIsUsedAgainForAnotherServiceReachesItsOwnConnection) {
+  const std::uint32_t cookie = connect();
+  SegmentToSend reset = from_client_segment(1001, cookie + 1);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_client(reset), Verdict::forward);  // the first one lingers
+  ASSERT_EQ(call_the_other_service().size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, backend);
+  EXPECT_EQ(from_backend(syn_ack(888000, 5001)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(888001));
+  EXPECT_EQ(all_counters().services[1].connections_spliced.value(), 1U);
+  ASSERT_EQ(from_backend(from_backend_segment(888001, 5001)), Verdict::forward);
+  EXPECT_EQ(left[0].segment.source, other_service);
+}
+
+TEST_F(SharedBackend, PortThatIsInUseThereIsRefusedRatherThanItsConnectionBroken) {
+  const std::uint32_t cookie = connect();
+  ASSERT_EQ(call_the_other_service().size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, client);
+  EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
+  EXPECT_EQ(all_counters().services[1].connections_closed[3].value(), 1U);
+  ASSERT_EQ(from_backend(from_backend_segment(777001, 1001)), Verdict::forward);
+  EXPECT_EQ(left[0].segment.seq.value(), cookie + 1);
+}
+
+TEST_F(SharedBackend, PortThatIsInUseThereGoesToAnotherBackend) {
+  const Endpoint second = endpoint("198.51.100.78:8080");
+  settings.services[1].backends.push_back(second);
+  connect();
+  ASSERT_EQ(call_the_other_service().size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, second);
+}
+
 }  // namespace
 }  // namespace synward::engine

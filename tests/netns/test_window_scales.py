@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bulk transfers between TCPs that differ in what they can do: window scales, none at all, SACK,
+timestamps, MSS. Content arrives as it was sent, at a speed like that of plain forwarding."""
+
+import collections
+import os
+import socket
+
+import pytest
+
+from lab import bulk, network, pairs, pairwise
+from lab import lab as labs
+
+pytestmark = pytest.mark.synward
+
+PROTECTED, PLAIN = 7000, 7001  # of two ports of one server, one is a service of synward's
+SIZE = 20 << 20
+ROUNDS, ROUNDS_MAX = 2, 8  # by turns, the best one counts: others may take the machine for a while
+SLOWER_MAX = 5  # times than plain forwarding: user space costs some; a window told wrongly, hundredfold
+
+SCALES = (0, 7, 14, None)
+SEGMENTS = (536, 1460, 8960)
+FACTORS = {"client_scale": SCALES, "server_scale": SCALES, "client_mss": SEGMENTS, "server_mss": SEGMENTS,
+           "client_sack": (True, False), "server_sack": (True, False), "client_timestamps": (True, False),
+           "server_timestamps": (True, False), "family": (4, 6)}
+COMBINATIONS = pairwise.pairwise(FACTORS)
+
+TCP_WINDOW_CLAMP = 10
+_CLAMP = {0: 65535, 7: 65535 << 7}  # Linux chooses the scale that such a window needs
+Told = collections.namedtuple("Told", "options scale_of_peer own_scale")
+_SCALING = 4  # of TCP_INFO's options
+
+
+@pytest.fixture(name="jumbo", scope="module")
+def _jumbo(defence):
+    service = {"name": "bulk", "listen": [network.endpoint(family, PROTECTED) for family in (4, 6)]}
+    with labs.Lab(defence(services=[service]), network.Options(mtu=9000)) as lab:
+        yield lab
+
+
+def name_of(row):
+    def side(name):
+        scale = "none" if row[f"{name}_scale"] is None else row[f"{name}_scale"]
+        return (f"{name}-ws{scale}-mss{row[f'{name}_mss']}{'' if row[f'{name}_sack'] else '-nosack'}"
+                f"{'' if row[f'{name}_timestamps'] else '-nots'}")
+    return f"ip{row['family']}-{side('client')}-{side('server')}"
+
+
+def set_up(lab, row):
+    for name, ns in (("client", lab.client), ("server", lab.server)):
+        ns.set_sysctls({"net.ipv4.tcp_window_scaling": int(row[f"{name}_scale"] is not None),
+                        "net.ipv4.tcp_rmem": f"4096 131072 {1 << 30}",
+                        "net.ipv4.tcp_sack": int(row[f"{name}_sack"]),
+                        "net.ipv4.tcp_timestamps": int(row[f"{name}_timestamps"])})
+
+
+def preparation(row):
+    def prepare(sock, side):
+        name = "client" if side == "client" else "server"
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, row[f"{name}_mss"])
+        if row[f"{name}_scale"] in _CLAMP:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, _CLAMP[row[f"{name}_scale"]])
+    return prepare
+
+
+def told(sock):
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
+    return Told(info[5], info[6] & 15, info[6] >> 4)
+
+
+def transfer(lab, row, port, data):
+    """Seconds up and down; checks that the server knows exactly what the client can do."""
+    with pairs.Pairs(lab, row["family"], port, 1, prepare=preparation(row)) as opened:
+        client, server = opened.clients[0], opened.servers[0]
+        both = row["client_scale"] is not None and row["server_scale"] is not None
+        known = told(server)
+        assert bool(known.options & _SCALING) == both
+        if both:
+            assert (known.scale_of_peer, known.own_scale) == (row["client_scale"], row["server_scale"])
+        assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) <= row["client_mss"]
+        return bulk.move([(client, server)], data), bulk.move([(server, client)], data)
+
+
+def speeds(took):
+    """[(direction, plain forwarding's seconds, synward's)] of the best rounds."""
+    return zip(("up", "down"), *([min(times) for times in zip(*took[port])] for port in (PLAIN, PROTECTED)))
+
+
+def slow(took):
+    return [direction for direction, plain, synward in speeds(took) if synward > SLOWER_MAX * plain]
+
+
+@pytest.mark.parametrize("row", COMBINATIONS, ids=name_of)
+def test_transfer(jumbo, row):
+    set_up(jumbo, row)
+    data = os.urandom(SIZE)
+    took = {PLAIN: [], PROTECTED: []}
+    while len(took[PLAIN]) < ROUNDS or (slow(took) and len(took[PLAIN]) < ROUNDS_MAX):
+        for port, rounds in took.items():
+            rounds.append(transfer(jumbo, row, port, data))
+    for direction, plain, synward in speeds(took):
+        print(f"{direction}: {8e-9 * SIZE / synward:.2f} Gbit/s; plain forwarding {8e-9 * SIZE / plain:.2f} Gbit/s")
+    assert slow(took) == []
