@@ -68,19 +68,16 @@ void Worker::wake() const {
 void Worker::run() {
   pthread_setname_np(pthread_self(), fmt::format("worker-{}", plan_.index).c_str());
   set_scheduling();
+  Ready ready{.flow = true, .syn = true};
   while (!directives_.stop.load(std::memory_order_relaxed)) {
     const Instant now = io::now();
     take_directives(now);
-    std::size_t served = 0;
-    for (int batch = 0; batch < flow_batches_max; ++batch) {
-      const std::size_t count = serve(flow_queue_, now);
-      served += count;
-      if (count < io::NfQueue::batch_size) break;
-    }
-    served += serve(syn_queue_, now);
+    const Ready more = serve_ready(ready, now);
     tick(now);
     progress_.fetch_add(1, std::memory_order_relaxed);
-    if (served == 0) wait(now);
+    // A batch that was not full has emptied its queue: no call only to be told so. After a full one
+    // both are looked at: whoever waits longest must not wait for the other's flood to end.
+    ready = more.flow || more.syn ? Ready{.flow = true, .syn = true} : wait(now);
   }
   reset_connections();
 }
@@ -120,6 +117,16 @@ void Worker::take_directives(Instant now) {
     const std::lock_guard lock(directives_.offers_mutex);
     engine_.set_offers(directives_.offers);
   }
+}
+
+Worker::Ready Worker::serve_ready(Ready ready, Instant now) {
+  Ready more{};
+  for (int batch = 0; ready.flow && batch < flow_batches_max; ++batch) {
+    more.flow = serve(flow_queue_, now) == io::NfQueue::batch_size;
+    if (!more.flow) break;
+  }
+  if (ready.syn) more.syn = serve(syn_queue_, now) == io::NfQueue::batch_size;
+  return more;
 }
 
 // One batch: decided packet by packet, performed in the same order.
@@ -183,18 +190,20 @@ void Worker::tick(Instant now) {
   }
 }
 
-void Worker::wait(Instant now) {
+Worker::Ready Worker::wait(Instant now) {
   Duration timeout = wait_max;
-  if (const auto deadline = engine_.next_deadline()) {
+  if (const auto deadline = engine_.next_deadline(wait_max)) {
     timeout = std::clamp<Duration>(*deadline - now, Duration{0}, timeout);
   }
   std::array<pollfd, 3> sources{
       {{flow_queue_.fd(), POLLIN, 0}, {syn_queue_.fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}}};
   const timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
-  if (ppoll(sources.data(), sources.size(), &limit, nullptr) > 0 && sources[2].revents != 0) {
+  if (ppoll(sources.data(), sources.size(), &limit, nullptr) <= 0) return {};
+  if (sources[2].revents != 0) {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = read(wake_fd_, &count, sizeof count);
   }
+  return {.flow = sources[0].revents != 0, .syn = sources[1].revents != 0};
 }
 
 void Worker::reset_connections() {

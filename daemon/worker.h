@@ -55,12 +55,16 @@ class Worker {
   void run();
   void set_scheduling() const;
   void take_directives(Instant now);
+  struct Ready {
+    bool flow = false, syn = false;
+  };
+  Ready serve_ready(Ready ready, Instant now);  // returns where more may wait
   std::size_t serve(io::NfQueue& queue, Instant now);
   void perform(io::NfQueue& queue, const io::QueuedPacket& packet,
                const engine::Decision& decision);
   void send_collected();
   void tick(Instant now);
-  void wait(Instant now);
+  Ready wait(Instant now);
   void reset_connections();
   engine::Arrived side_of(unsigned interface) const;  // 0: this host's own ICMP error
 

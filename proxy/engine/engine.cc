@@ -173,10 +173,10 @@ void Engine::on_tick(Instant now, Outbox& out) {
   flow_timers(*state_, now, out);
 }
 
-std::optional<Instant> Engine::next_deadline() const {
-  std::optional<Instant> earliest = state_->flows.next_deadline();
+std::optional<Instant> Engine::next_deadline(Duration within) const {
+  std::optional<Instant> earliest = state_->flows.next_deadline(within);
   for (const ServiceState& service : state_->services) {
-    const auto deadline = service.queue.next_deadline();
+    const auto deadline = service.queue.next_deadline(within);
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   }
   return earliest;

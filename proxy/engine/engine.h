@@ -33,7 +33,8 @@ class Engine {
   // Timers that are due: retransmissions, expiries, idle connections. Stops when `out` is nearly
   // full; then next_deadline() is in the past, and the caller comes back after sending.
   void on_tick(Instant now, Outbox& out);
-  std::optional<Instant> next_deadline() const;
+  // Nothing if none is due `within` that time: how far to look, as looking costs.
+  std::optional<Instant> next_deadline(Duration within) const;
 
   // C4: the wall clock was stepped.
   void re_anchor(Duration wall_offset, Instant now);

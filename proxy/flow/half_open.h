@@ -68,7 +68,9 @@ class HalfOpenQueue {
   // `wait` at most 137 s (the wheel's horizon), else it is cut.
   void arm(HalfOpenEntry& entry, Instant now, Duration wait);
   // When pop_expired will next yield an entry.
-  std::optional<Instant> next_deadline() const { return timers_.next_deadline(); }
+  std::optional<Instant> next_deadline(Duration within = timer_horizon) const {
+    return timers_.next_deadline(within);
+  }
 
  private:
   KeyedPool<HalfOpenEntry> entries_;

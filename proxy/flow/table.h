@@ -34,7 +34,9 @@ class FlowTable {
   void disarm(Flow& flow);
   Flow* pop_expired(Instant now);  // disarmed; flow->deadline <= now; nullptr if none
   // When pop_expired should next be called (for a deadline beyond the horizon: before it is due).
-  std::optional<Instant> next_deadline() const { return timers_.next_deadline(); }
+  std::optional<Instant> next_deadline(Duration within = timer_horizon) const {
+    return timers_.next_deadline(within);
+  }
 
   // Every live flow, for the ordered stop; `visit` may not insert, but erase what it is given.
   template <class Visit>

@@ -27,16 +27,20 @@ namespace synward::flow {
 // Of Node::timer_slot.
 inline constexpr std::uint16_t timer_disarmed = 0xffff;
 
+inline constexpr unsigned timer_tick_shift = 23;
+inline constexpr std::uint32_t timer_slot_count = 16384;
+inline constexpr Duration timer_horizon{std::int64_t{timer_slot_count - 1} << timer_tick_shift};
+
 // Node has `timer_next` and `timer_prev` (std::uint32_t) and `timer_slot` (std::uint16_t), which
 // must be timer_disarmed before a node is armed for the first time.
 template <class Node>
 class TimerWheel {
  public:
-  static constexpr unsigned tick_shift = 23;
+  static constexpr unsigned tick_shift = timer_tick_shift;
   static constexpr Duration tick{std::int64_t{1} << tick_shift};
-  static constexpr std::uint32_t slot_count = 16384;
+  static constexpr std::uint32_t slot_count = timer_slot_count;
   // Deadlines up to here are kept; a later one is popped at this distance (see arm).
-  static constexpr Duration horizon = tick * (slot_count - 1);
+  static constexpr Duration horizon = timer_horizon;
 
   TimerWheel(Node* nodes, Instant start) : nodes_(nodes), heads_(slot_count + 1) {
     tick_ = ticks_passed(start);
@@ -89,10 +93,13 @@ class TimerWheel {
 
   // The first instant at which pop_expired yields a node: never before, and never a node's
   // deadline plus one tick or later.
-  std::optional<Instant> next_deadline() const {
+  // `within` (from the last pop on) bounds the look, not the answer.
+  std::optional<Instant> next_deadline(Duration within = horizon) const {
     if (in_use(overdue_slot)) return instant_of(tick_);
-    const std::uint32_t ahead = distance_to_used(slot_count);
-    if (ahead == slot_count) return std::nullopt;
+    const auto limit = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>((within.count() >> tick_shift) + 2, 1, slot_count));
+    const std::uint32_t ahead = distance_to_used(limit);
+    if (ahead == limit) return std::nullopt;
     return instant_of(tick_ + ahead);
   }
 
