@@ -17,6 +17,7 @@
 #include "daemon/offer_keeper.h"
 #include "daemon/plan.h"
 #include "daemon/service/signals.h"
+#include "daemon/service_layout.h"
 #include "daemon/worker.h"
 
 namespace synward {
@@ -26,20 +27,26 @@ namespace synward {
 class Daemon {
  public:
   // Everything that can fail does so here, with one sentence; nothing is left behind then.
-  static std::expected<std::unique_ptr<Daemon>, std::string> start(
-      const config::Settings& settings);
+  static std::expected<std::unique_ptr<Daemon>, std::string> start(const config::Settings& settings,
+                                                                   std::string config_file);
   ~Daemon();
 
-  // Until TERM or INT; then the ordered stop.
+  // Until TERM or INT; then the ordered stop. HUP reads the configuration file again.
   void run(service::Signals& signals);
 
  private:
-  explicit Daemon(const config::Settings& settings);
-  std::expected<void, std::string> start_workers(const HostFacts& host);
-  std::expected<void, std::string> open_worker(const HostFacts& host, unsigned index);
+  Daemon(const config::Settings& settings, std::string config_file);
+  std::expected<void, std::string> start_workers();
+  std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
   void choose_reply_path();
   std::vector<metrics::QueueSample> queue_samples() const;
+
+  // --- reload.cc ---
+  void reload();
+  bool take_over(const config::Settings& settings);
+  bool hand_to_workers(const config::Settings& settings, const ServiceLayout& layout,
+                       const OfferKeeper& offers);
 
   void stop();
   void every_second();
@@ -48,8 +55,11 @@ class Daemon {
   std::optional<std::string> examine() const;
   std::uint64_t synacks_sent() const;
 
-  const config::Settings settings_;
+  config::Settings settings_;
+  const std::string config_file_;
   const unsigned workers_count_;
+  ServiceLayout layout_;
+  HostFacts host_;
   std::unique_ptr<ClockAnchor> clock_;
   std::unique_ptr<OfferKeeper> offers_;
   Directives directives_;

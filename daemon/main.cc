@@ -18,14 +18,14 @@ namespace {
 
 using namespace synward;
 
-int run(const config::Settings& settings) {
+int run(const config::Settings& settings, const std::string& config_file) {
   // Before any thread exists: threads inherit the mask.
   auto signals = service::Signals::block();
   if (!signals) {
     service::log_error("{}", signals.error());
     return service::exit_failure;
   }
-  auto daemon = Daemon::start(settings);
+  auto daemon = Daemon::start(settings, config_file);
   if (!daemon) {
     service::log_error("{}", daemon.error());
     return service::exit_failure;
@@ -53,7 +53,7 @@ int synward_main(int argc, char** argv) {
     return service::exit_ok;
   }
   if (args->check_config) return service::exit_ok;
-  return run(loaded.settings);
+  return run(loaded.settings, args->config_file);
 }
 
 }  // namespace

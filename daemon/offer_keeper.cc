@@ -49,35 +49,51 @@ std::optional<Line> parse_line(const std::string& text) {
 
 }  // namespace
 
-OfferKeeper::OfferKeeper(const config::Settings& settings, const HostFacts& host)
+OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& layout,
+                         const HostFacts& host)
     : path_(settings.cookies.key_file + ".offers"),
-      board_(backend_counts(settings)),
+      board_(std::make_shared<backend::LearnedBoard>(layout.backend_counts())),
       ask_wait_(ask_again_first) {
-  for (std::size_t service = 0; service < settings.services.size(); ++service) {
-    const config::Service& wanted = settings.services[service];
-    const bool transparent = wanted.backends.empty();
-    const auto& endpoints = transparent ? wanted.listen : wanted.backends;
-    const auto number = static_cast<std::uint16_t>(service);
-    for (std::size_t i = 0; i < endpoints.size(); ++i) {
-      backends_.push_back({endpoints[i], number, static_cast<std::uint16_t>(i)});
-    }
-    for (std::size_t l = 0; l < wanted.listen.size(); ++l) {
-      Listen listen{
-          wanted.listen[l], number, {}, unlearned_offer(wanted.listen[l], settings, host)};
-      for (std::size_t i = 0; i < endpoints.size(); ++i) {
-        const bool its = transparent
-                             ? i == l
-                             : endpoints[i].address.is_ipv4() == listen.endpoint.address.is_ipv4();
-        if (its) listen.backends.push_back(static_cast<std::uint16_t>(i));
-      }
-      histories_.emplace_back(listen.unlearned);
-      listens_.push_back(std::move(listen));
-    }
-  }
-  loaded_.assign(listens_.size(), false);
+  lay_out(settings, layout, host);
+  load();
 }
 
-void OfferKeeper::learn_at_start() {
+OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& layout,
+                         const HostFacts& host, const OfferKeeper& before)
+    : path_(before.path_),
+      board_(std::make_shared<backend::LearnedBoard>(*before.board_, layout.backend_counts())),
+      ask_wait_(ask_again_first) {
+  lay_out(settings, layout, host);
+  for (std::size_t i = 0; i < before.histories_.size(); ++i) {
+    histories_[i] = before.histories_[i];
+    promised_[i] = true;
+  }
+}
+
+void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout& layout,
+                          const HostFacts& host) {
+  const backend::Directory& directory = layout.directory();
+  for (std::uint16_t i = 0; i < directory.listen_count(); ++i) {
+    const backend::Listen& listen = directory.listen(i);
+    const auto candidates = directory.candidates(i);
+    listens_.push_back({.endpoint = listen.endpoint,
+                        .service = listen.service,
+                        .backends = {candidates.begin(), candidates.end()},
+                        .unlearned = unlearned_offer(listen.endpoint, settings, host)});
+    histories_.emplace_back(listens_.back().unlearned);
+    if (listen.retired) continue;
+    for (const std::uint16_t position : candidates) {
+      const auto known = std::ranges::any_of(backends_, [&](const Backend& backend) {
+        return backend.service == listen.service && backend.position == position;
+      });
+      if (known) continue;
+      backends_.push_back({directory.backend(listen.service, position), listen.service, position});
+    }
+  }
+  promised_.assign(listens_.size(), false);
+}
+
+void OfferKeeper::learn_first() {
   ask(/*silent_too=*/true);
   const Instant start = io::now();
   auto repeat = repeat_after;
@@ -90,9 +106,8 @@ void OfferKeeper::learn_at_start() {
 }
 
 void OfferKeeper::begin(Epoch present) {
-  load();
   for (std::size_t i = 0; i < listens_.size(); ++i) {
-    if (!loaded_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
+    if (!promised_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
   }
   announce(present + 1);
   keep();
@@ -112,7 +127,7 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
 ServiceOffer OfferKeeper::present_offer(const Listen& listen) const {
   std::vector<backend::LearnedOptions> known;
   for (const std::uint16_t position : listen.backends) {
-    if (const auto options = board_.find(listen.service, position)) known.push_back(*options);
+    if (const auto options = board_->find(listen.service, position)) known.push_back(*options);
   }
   return backend::offer_for(listen.unlearned, known);
 }
@@ -121,7 +136,7 @@ bool OfferKeeper::ask(bool silent_too) {
   std::vector<std::size_t> asked;
   std::vector<wire::Endpoint> targets;
   for (std::size_t i = 0; i < backends_.size(); ++i) {
-    const auto known = board_.find(backends_[i].service, backends_[i].position);
+    const auto known = board_->find(backends_[i].service, backends_[i].position);
     if (known ? known->complete() : !silent_too) continue;
     asked.push_back(i);
     targets.push_back(backends_[i].endpoint);
@@ -136,8 +151,9 @@ void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
   for (const io::OptionProbe::Answer& answer : answers) {
     if (answer.refused) continue;
     const Backend& backend = backends_[asked_[answer.target]];
-    board_.learn(backend.service, backend.position, {},
-                 {.window = answer.window, .options = answer.options, .ecn_echo = answer.ecn_echo});
+    board_->learn(
+        backend.service, backend.position, {},
+        {.window = answer.window, .options = answer.options, .ecn_echo = answer.ecn_echo});
   }
 }
 
@@ -165,7 +181,7 @@ void OfferKeeper::load() {
   }
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     if (entries[i].empty()) continue;
-    loaded_[i] = true;
+    promised_[i] = true;
     histories_[i] = OfferHistory(entries[i].back());
     for (auto entry = entries[i].rbegin() + 1; entry != entries[i].rend(); ++entry) {
       histories_[i].announce(entry->from, entry->offer);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,20 +19,25 @@ namespace synward {
 // workers have a copy of histories(), and write to board().
 class OfferKeeper {
  public:
-  OfferKeeper(const config::Settings& settings, const HostFacts& host);
+  OfferKeeper(const config::Settings& settings, const ServiceLayout& layout, const HostFacts& host);
+  // A reload: of what is still there everything that `before` knows is kept.
+  OfferKeeper(const config::Settings& settings, const ServiceLayout& layout, const HostFacts& host,
+              const OfferKeeper& before);
 
-  // One learning SYN to each backend, and up to a second for their answers. A server that is down
-  // is not asked again until a client's connection has shown that it is up (turn()).
-  void learn_at_start();
+  // One learning SYN to each backend of which nothing is known, and up to a second for their
+  // answers. A server that is down is not asked again until a client's connection has shown that it
+  // is up (turn()).
+  void learn_first();
   // The offers at start: those of the file, and from the next epoch on what has been learned. With
-  // no file nobody was promised anything, and they begin at once.
+  // no file nobody was promised anything, and they begin at once. After a reload: likewise, with
+  // what was offered before.
   void begin(handshake::Epoch present);
   // What has been heard since; a learning SYN to servers of which a part is not known, at longer
   // and longer intervals. True if an offer was announced for the next epoch.
   bool turn(Instant now, handshake::Epoch present);
 
   const std::vector<handshake::OfferHistory>& histories() const { return histories_; }
-  backend::LearnedBoard& board() { return board_; }
+  const std::shared_ptr<backend::LearnedBoard>& board() const { return board_; }
 
  private:
   struct Listen {
@@ -45,6 +51,8 @@ class OfferKeeper {
     std::uint16_t service = 0, position = 0;
   };
 
+  void lay_out(const config::Settings& settings, const ServiceLayout& layout,
+               const HostFacts& host);
   handshake::ServiceOffer present_offer(const Listen& listen) const;
   bool ask(bool silent_too);  // false if there is nothing to ask
   void take(const std::vector<io::OptionProbe::Answer>& answers);
@@ -53,12 +61,12 @@ class OfferKeeper {
   void keep() const;
 
   const std::string path_;
-  backend::LearnedBoard board_;
+  std::shared_ptr<backend::LearnedBoard> board_;
   io::OptionProbe probe_;
   std::vector<Backend> backends_;
   std::vector<std::size_t> asked_;  // indices into backends_, as the probe counts them
   std::vector<Listen> listens_;
-  std::vector<bool> loaded_;  // by listen
+  std::vector<bool> promised_;  // by listen: there is an offer that was made
   std::vector<handshake::OfferHistory> histories_;
   Instant ask_at_{};
   Duration ask_wait_;

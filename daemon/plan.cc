@@ -37,8 +37,8 @@ unsigned worker_count(const config::Settings& settings) {
   return std::clamp(static_cast<unsigned>(CPU_COUNT(&set)), 1U, std::min(workers_max, queues_left));
 }
 
-io::RulesetPlan ruleset_plan(const config::Settings& settings, const HostFacts& host,
-                             unsigned workers, std::uint32_t steering_seed) {
+io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayout& layout,
+                             const HostFacts& host, unsigned workers) {
   io::RulesetPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
@@ -48,25 +48,31 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const HostFacts& 
                        .workers = static_cast<std::uint16_t>(workers),
                        .mark = settings.mark.value,
                        .mark_mask = settings.mark.mask,
-                       .steering_seed = steering_seed};
-  for (const config::Service& service : settings.services) {
-    plan.listens.insert(plan.listens.end(), service.listen.begin(), service.listen.end());
-    const auto& sources = service.backends.empty() ? service.listen : service.backends;
-    plan.backends.insert(plan.backends.end(), sources.begin(), sources.end());
+                       .steering_seed = host.steering_seed};
+  const backend::Directory& directory = layout.directory();
+  for (std::uint16_t i = 0; i < directory.listen_count(); ++i) {
+    plan.listens.push_back(directory.listen(i).endpoint);
   }
-  // Services may share a backend; a set of nftables may not hold an element twice.
-  std::ranges::sort(plan.backends);
-  const auto twice = std::ranges::unique(plan.backends);
-  plan.backends.erase(twice.begin(), twice.end());
+  for (std::uint16_t service = 0; service < directory.service_count(); ++service) {
+    for (std::uint16_t i = 0; i < directory.backend_count(service); ++i) {
+      plan.backends.push_back(directory.backend(service, i));
+    }
+  }
+  // Services may share a backend, or have taken a listen over; a set of nftables may not hold an
+  // element twice.
+  for (auto* const endpoints : {&plan.listens, &plan.backends}) {
+    std::ranges::sort(*endpoints);
+    const auto twice = std::ranges::unique(*endpoints);
+    endpoints->erase(twice.begin(), twice.end());
+  }
   return plan;
 }
 
-engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
+engine::EngineSettings engine_settings(const config::Settings& settings,
+                                       const ServiceLayout& layout, const HostFacts& host,
                                        unsigned workers, unsigned worker) {
   engine::EngineSettings result;
-  for (const config::Service& service : settings.services) {
-    result.services.push_back({service.listen, service.backends});
-  }
+  result.services = layout.plans();
   result.own_addresses = host.own_addresses;
   result.backlog = share(settings.half_open.backlog, workers, worker);
   result.synack_timeout = settings.half_open.synack_timeout;
@@ -88,15 +94,6 @@ engine::EngineSettings engine_settings(const config::Settings& settings, const H
   result.wall_offset = host.wall_offset;
   result.hash_key = host.hash_key;
   return result;
-}
-
-std::vector<std::size_t> backend_counts(const config::Settings& settings) {
-  std::vector<std::size_t> counts;
-  counts.reserve(settings.services.size());
-  for (const config::Service& service : settings.services) {
-    counts.push_back(service.backends.empty() ? service.listen.size() : service.backends.size());
-  }
-  return counts;
 }
 
 }  // namespace synward

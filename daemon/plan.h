@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "daemon/first_start.h"
 #include "daemon/io/ruleset.h"
+#include "daemon/service_layout.h"
 #include "proxy/engine/settings.h"
 
 namespace synward {
@@ -19,22 +20,22 @@ struct HostFacts {
   handshake::MasterKey master_key{};
   Duration wall_offset{};
   flow::HashKey hash_key{};
+  std::uint32_t steering_seed = 0;  // keeps a flood from aiming at one worker
   FirstStart first_start;
 };
 
 unsigned worker_count(const config::Settings& settings);  // `auto`: CPUs that we may run on
-// The seed keeps a flood from aiming at one worker; drawn once per process.
-io::RulesetPlan ruleset_plan(const config::Settings& settings, const HostFacts& host,
-                             unsigned workers, std::uint32_t steering_seed);
+// Retired listens and backends too: their connections go on.
+io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayout& layout,
+                             const HostFacts& host, unsigned workers);
 // O2, O3: until its backends are learned, what every server of today accepts; MSS and window are
 // upper bounds also after that.
 handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
                                         const config::Settings& settings, const HostFacts& host);
 // Bounds are divided so that the workers' shares add up to what was set. `offers` and `learned`
 // are the OfferKeeper's to set.
-engine::EngineSettings engine_settings(const config::Settings& settings, const HostFacts& host,
+engine::EngineSettings engine_settings(const config::Settings& settings,
+                                       const ServiceLayout& layout, const HostFacts& host,
                                        unsigned workers, unsigned worker);
-// Backends per service, as Counters wants them.
-std::vector<std::size_t> backend_counts(const config::Settings& settings);
 
 }  // namespace synward

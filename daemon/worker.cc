@@ -42,6 +42,7 @@ Worker::Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue,
       syn_queue_(std::move(syn_queue)),
       flow_queue_(std::move(flow_queue)),
       injector_(std::move(injector)),
+      counters_(counters),
       engine_(settings, counters, io::now()),
       outbox_(outbox_bytes, outbox_packets),
       directives_(directives),
@@ -111,12 +112,26 @@ void Worker::take_directives(Instant now) {
     clock_steps_seen_ = steps;
     engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
   }
+  if (directives_.reloads.load(std::memory_order_acquire) != reloads_taken_) take_reload(now);
   const std::uint32_t changes = directives_.offer_changes.load(std::memory_order_acquire);
   if (changes != offer_changes_seen_) {
     offer_changes_seen_ = changes;
-    const std::lock_guard lock(directives_.offers_mutex);
+    const std::lock_guard lock(directives_.mutex);
     engine_.set_offers(directives_.offers);
   }
+}
+
+void Worker::take_reload(Instant now) {
+  const std::lock_guard lock(directives_.mutex);
+  {
+    const std::lock_guard growth(directives_.counters_growth);
+    counters_.grow(directives_.backend_counts);
+  }
+  engine_.apply(directives_.settings[plan_.index], now);
+  // The settings have the offers of the same moment.
+  offer_changes_seen_ = directives_.offer_changes.load(std::memory_order_relaxed);
+  reloads_taken_.store(directives_.reloads.load(std::memory_order_relaxed),
+                       std::memory_order_release);
 }
 
 Worker::Ready Worker::serve_ready(Ready ready, Instant now) {
@@ -155,6 +170,9 @@ void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
     case engine::Verdict::drop:
     case engine::Verdict::consume:
       queue.drop(packet.id);
+      return;
+    case engine::Verdict::pass:
+      queue.accept(packet.id, mark);
       return;
     case engine::Verdict::forward:
       queue.accept(packet.id, mark, decision.packet);

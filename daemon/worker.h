@@ -22,10 +22,17 @@ struct Directives {
   // C4: the wall clock's offset, in nanoseconds, and how often it was stepped.
   std::atomic<std::int64_t> wall_offset{0};
   std::atomic<std::uint32_t> clock_steps{0};
-  // C10: what is offered, and how often that changed; at most once in an epoch.
-  mutable std::mutex offers_mutex;
-  std::vector<handshake::OfferHistory> offers;  // by listen; guarded by offers_mutex
+  // What follows changes seldom: a mutex, and a count that tells when to take it.
+  mutable std::mutex mutex;
+  // C10: what is offered, by listen; at most once in an epoch.
+  std::vector<handshake::OfferHistory> offers;
   std::atomic<std::uint32_t> offer_changes{0};
+  // Reloads: the settings of each worker, which its counters grow to first.
+  std::vector<engine::EngineSettings> settings;
+  std::vector<std::size_t> backend_counts;
+  std::atomic<std::uint32_t> reloads{0};
+  // Held while counters grow, and by those who read all of them.
+  mutable std::mutex counters_growth;
 };
 
 struct WorkerPlan {
@@ -50,11 +57,14 @@ class Worker {
   void join();  // after directives.stop; the queues stay open, so that the rules can go first
   // Grows at least once a second while the thread runs its loop.
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
+  // The last of directives.reloads that it works by.
+  std::uint32_t reloads_taken() const { return reloads_taken_.load(std::memory_order_acquire); }
 
  private:
   void run();
   void set_scheduling() const;
   void take_directives(Instant now);
+  void take_reload(Instant now);
   struct Ready {
     bool flow = false, syn = false;
   };
@@ -71,12 +81,14 @@ class Worker {
   const WorkerPlan plan_;
   io::NfQueue syn_queue_, flow_queue_;
   io::Injector injector_;
+  Counters& counters_;
   engine::Engine engine_;
   engine::Outbox outbox_;
   const Directives& directives_;
   std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0;
   int wake_fd_;
   std::atomic<std::uint64_t> progress_{0};
+  std::atomic<std::uint32_t> reloads_taken_{0};
   std::thread thread_;
 };
 

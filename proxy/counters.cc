@@ -25,8 +25,14 @@ const char* reason_text(Reason reason) {
 }
 
 Counters::Counters(const std::vector<std::size_t>& backends_per_service) {
-  for (const std::size_t backends : backends_per_service) services.emplace_back(backends);
-  services.emplace_back(0);
+  grow(backends_per_service);
+}
+
+void Counters::grow(const std::vector<std::size_t>& backends_per_service) {
+  for (std::size_t i = 0; i < backends_per_service.size(); ++i) {
+    if (i == services.size()) services.emplace_back(0);
+    while (services[i].backends.size() < backends_per_service[i]) services[i].backends.emplace_back();
+  }
 }
 
 }  // namespace synward

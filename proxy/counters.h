@@ -121,16 +121,22 @@ struct ServiceCounters {
   Gauge early_data_bytes;
   Counter early_data_dropped;
 
-  std::vector<BackendCounters> backends;
+  std::deque<BackendCounters> backends;  // not a vector: counters never move
 };
 
-// services[i] belongs to the i-th configured service; the last element is `none`: packets whose
-// service cannot be known (they could not be parsed).
+// services[i] belongs to the i-th service that was ever configured; none() to packets whose service
+// cannot be known (they could not be parsed).
 struct Counters {
   explicit Counters(const std::vector<std::size_t>& backends_per_service);
+  // Adds what is missing. Nobody else may read meanwhile.
+  void grow(const std::vector<std::size_t>& backends_per_service);
+
   std::deque<ServiceCounters> services;  // not a vector: counters never move
-  ServiceCounters& none() { return services.back(); }
-  const ServiceCounters& none() const { return services.back(); }
+  ServiceCounters& none() { return none_; }
+  const ServiceCounters& none() const { return none_; }
+
+ private:
+  ServiceCounters none_{0};
 };
 
 }  // namespace synward

@@ -14,9 +14,9 @@ namespace synward::metrics {
 namespace {
 
 bool same_shape(const Counters& counters, const std::vector<ServiceNames>& names) {
-  if (counters.services.size() != names.size() + 1) return false;
+  if (counters.services.size() < names.size()) return false;
   for (std::size_t s = 0; s < names.size(); ++s) {
-    if (counters.services[s].backends.size() != names[s].backends.size()) return false;
+    if (counters.services[s].backends.size() < names[s].backends.size()) return false;
   }
   return true;
 }
@@ -33,7 +33,15 @@ void Collector::reload_finished(bool successful) {
   reload_finished_at_ = unix_seconds(std::chrono::system_clock::now());
 }
 
+void Collector::set_services(std::vector<ServiceNames> services) {
+  const std::lock_guard lock(source_mutex_);
+  source_.services = std::move(services);
+}
+
 std::vector<prometheus::MetricFamily> Collector::Collect() const {
+  const std::lock_guard lock(source_mutex_);
+  std::unique_lock<std::mutex> no_growth;
+  if (source_.growth != nullptr) no_growth = std::unique_lock(*source_.growth);
   const Scrape scrape{
       .source = source_,
       .queues = source_.queues ? source_.queues() : std::vector<QueueSample>{},

@@ -4,14 +4,15 @@
 #include <prometheus/metric_family.h>
 
 #include <atomic>
+#include <mutex>
 #include <vector>
 
 #include "daemon/metrics/source.h"
 
 namespace synward::metrics {
 
-// Makes the families of the catalogue from the workers' counters, at scrape time. It takes no lock:
-// a scrape cannot make a worker wait, nor the other way round.
+// Makes the families of the catalogue from the workers' counters, at scrape time. A scrape makes no
+// worker wait, but one that takes over a reload.
 //
 // protected_service="none" appears in dropped_packets_total only: a packet whose service cannot be
 // known has no handshake, connection or backend to count.
@@ -22,11 +23,14 @@ class Collector : public prometheus::Collectable {
 
   // From any thread, after each reload.
   void reload_finished(bool successful);
+  // The services from now on: those there were, and new ones behind them, maybe with more backends.
+  void set_services(std::vector<ServiceNames> services);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  const MetricsSource source_;
+  mutable std::mutex source_mutex_;
+  MetricsSource source_;  // guarded by source_mutex_
   std::atomic<bool> reload_successful_{true};
   std::atomic<double> reload_finished_at_{0};
 };

@@ -4,11 +4,10 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "config/settings.h"
 #include "proxy/counters.h"
 
 namespace synward::metrics {
@@ -18,9 +17,6 @@ struct ServiceNames {
   std::string name;
   std::vector<std::string> backends;
 };
-
-// A transparent service stands under its listen addresses: it has no backend of its own to name.
-std::vector<ServiceNames> service_names(std::span<const config::Service> services);
 
 enum class QueueRole { syn, flow };
 
@@ -33,10 +29,13 @@ struct QueueSample {
 };
 
 // `workers` are borrowed and must outlive the Collector. services[i] is described by
-// Counters::services[i] of every worker. `queues` runs on the HTTP thread at every scrape.
+// Counters::services[i] of every worker, which may have more. `growth` is held while counters grow
+// (a reload), and by a scrape; nullptr if they never do. `queues` runs on the HTTP thread at every
+// scrape.
 struct MetricsSource {
   std::vector<ServiceNames> services;
   std::vector<const Counters*> workers;
+  std::mutex* growth = nullptr;
   std::function<std::vector<QueueSample>()> queues;
 };
 

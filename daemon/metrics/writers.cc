@@ -117,10 +117,13 @@ void write_dropped_packets(const Scrape& scrape, Series& series) {
   const std::size_t none = scrape.source.services.size();
   for (std::size_t s = 0; s <= none; ++s) {
     for (std::size_t r = 0; r < reasons.size(); ++r) {
-      const double sum = sum_over_workers(scrape, s, [r](const ServiceCounters& counters) {
-        return counters.dropped.at(r).value();
-      });
-      series.add({s == none ? "none" : scrape.source.services[s].name, reasons[r]}, sum);
+      std::uint64_t sum = 0;
+      for (const Counters* worker : scrape.source.workers) {
+        const ServiceCounters& counters = s == none ? worker->none() : worker->services[s];
+        sum += counters.dropped.at(r).value();
+      }
+      series.add({s == none ? "none" : scrape.source.services[s].name, reasons[r]},
+                 static_cast<double>(sum));
     }
   }
 }

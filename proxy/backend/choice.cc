@@ -20,10 +20,15 @@ std::uint64_t score(const flow::HashKey& key, const flow::HalfOpenKey& connectio
 
 }  // namespace
 
-Choice::Choice(const Directory& directory, std::size_t services, const flow::HashKey& key)
-    : directory_(directory), key_(key), passed_over_until_(services) {
-  for (std::size_t i = 0; i < services; ++i) {
-    passed_over_until_[i].assign(directory.backend_count(i), Instant{});
+Choice::Choice(const Directory& directory, const flow::HashKey& key)
+    : directory_(directory), key_(key) {
+  grow();
+}
+
+void Choice::grow() {
+  passed_over_until_.resize(directory_.service_count());
+  for (std::size_t i = 0; i < passed_over_until_.size(); ++i) {
+    passed_over_until_[i].resize(directory_.backend_count(i), Instant{});
   }
 }
 

@@ -24,7 +24,9 @@ inline constexpr std::chrono::seconds passed_over{5};  // S3
 // in which the others are tried.
 class Choice {
  public:
-  Choice(const Directory& directory, std::size_t services, const flow::HashKey& key);
+  // The directory is asked, not copied; after it has applied another plan, grow().
+  Choice(const Directory& directory, const flow::HashKey& key);
+  void grow();
 
   // Among the listen's candidates that are not in `tried`: the best one that did
   // not fail lately, else the best one; nullopt when all were tried.

@@ -19,34 +19,68 @@ std::size_t Directory::Hash::operator()(const wire::Endpoint& endpoint) const {
 }
 
 Directory::Directory(const std::vector<ServicePlan>& services) {
-  for (std::size_t service = 0; service < services.size(); ++service) {
+  apply(services);
+}
+
+void Directory::apply(const std::vector<ServicePlan>& services) {
+  for (Listen& listen : listens_) listen.retired = true;
+  if (backends_.size() < services.size()) backends_.resize(services.size());
+  for (std::uint16_t service = 0; service < services.size(); ++service) {
     const ServicePlan& plan = services[service];
-    backends_.push_back(plan.transparent() ? plan.listens : plan.backends);
-    for (std::size_t position = 0; position < plan.listens.size(); ++position) {
-      const wire::Endpoint& endpoint = plan.listens[position];
-      const auto index = static_cast<std::uint16_t>(listens_.size());
-      listens_.push_back(
-          {endpoint, static_cast<std::uint16_t>(service), static_cast<std::uint16_t>(position)});
-      by_endpoint_.emplace(endpoint, index);
-      addresses_.emplace(endpoint.address, true);
-      std::vector<std::uint16_t>& candidates = candidates_.emplace_back();
-      for (std::size_t b = 0; b < backends_[service].size(); ++b) {
-        const wire::Endpoint& backend = backends_[service][b];
+    std::vector<std::uint16_t> positions;
+    for (const wire::Endpoint& backend : plan.transparent() ? plan.listens : plan.backends) {
+      positions.push_back(place_backend(service, backend));
+    }
+    for (const wire::Endpoint& endpoint : plan.listens) {
+      const std::uint16_t index = place_listen(service, endpoint);
+      listens_[index].retired = false;
+      listens_[index].transparent = plan.transparent();
+      candidates_[index].clear();
+      for (const std::uint16_t position : positions) {
+        const wire::Endpoint& backend = backends_[service][position];
         const bool wanted = plan.transparent()
-                                ? b == position
+                                ? backend == endpoint
                                 : backend.address.is_ipv4() == endpoint.address.is_ipv4();
         if (!wanted) continue;
-        candidates.push_back(static_cast<std::uint16_t>(b));
-        before_backend_[backend].push_back(index);
+        candidates_[index].push_back(position);
+        // Never taken out: connections to a backend that has left go on.
+        std::vector<std::uint16_t>& before = before_backend_[backend];
+        if (std::ranges::find(before, index) == before.end()) before.push_back(index);
       }
     }
+  }
+  // A listen that moved to another service: the living one is called, both have connections.
+  for (auto& [endpoint, indices] : by_endpoint_) {
+    std::ranges::stable_partition(indices, [&](auto index) { return !listens_[index].retired; });
   }
   find_sharing();
 }
 
+std::uint16_t Directory::place_backend(std::uint16_t service, const wire::Endpoint& backend) {
+  std::vector<wire::Endpoint>& known = backends_[service];
+  const auto found = std::ranges::find(known, backend);
+  const auto position = static_cast<std::uint16_t>(found - known.begin());
+  if (found == known.end()) known.push_back(backend);
+  return position;
+}
+
+std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoint& endpoint) {
+  std::vector<std::uint16_t>& indices = by_endpoint_[endpoint];
+  for (const std::uint16_t index : indices) {
+    if (listens_[index].service == service) return index;
+  }
+  const auto index = static_cast<std::uint16_t>(listens_.size());
+  listens_.push_back({.endpoint = endpoint, .service = service});
+  candidates_.emplace_back();
+  indices.push_back(index);
+  addresses_.emplace(endpoint.address, true);
+  return index;
+}
+
 void Directory::find_sharing() {
+  sharing_.assign(listens_.size(), {});
   for (std::uint16_t index = 0; index < listens_.size(); ++index) {
-    std::vector<std::uint16_t>& others = sharing_.emplace_back();
+    std::vector<std::uint16_t>& others = sharing_[index];
     for (const std::uint16_t position : candidates_[index]) {
       const auto& before = before_backend_[backends_[listens_[index].service][position]];
       others.insert(others.end(), before.begin(), before.end());
@@ -57,9 +91,9 @@ void Directory::find_sharing() {
   }
 }
 
-std::optional<std::uint16_t> Directory::find_listen(const wire::Endpoint& destination) const {
+std::span<const std::uint16_t> Directory::find_listens(const wire::Endpoint& destination) const {
   const auto found = by_endpoint_.find(destination);
-  if (found == by_endpoint_.end()) return std::nullopt;
+  if (found == by_endpoint_.end()) return {};
   return found->second;
 }
 

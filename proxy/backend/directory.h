@@ -20,16 +20,24 @@ struct ServicePlan {
 struct Listen {
   wire::Endpoint endpoint;
   std::uint16_t service = 0;
-  std::uint16_t position = 0;  // within the service's listens
+  bool transparent = false;
+  bool retired = false;  // no longer configured; its connections live to their end
 };
 
-// Which listen a packet is for, and which listens lie in front of a backend. Filled once at start
-// from the configuration (so nobody else chooses its keys), read per packet.
+// Which listen a packet is for, and which listens lie in front of a backend. Filled from the
+// configuration (so nobody else chooses its keys) at start and at reload, read per packet.
+//
+// Numbers of listens and positions of backends are for the life of the process, since connections
+// are known by them: what leaves the configuration is retired, not removed. Who applies the same
+// plans in the same order gives the same numbers.
 class Directory {
  public:
   explicit Directory(const std::vector<ServicePlan>& services);
+  // A reload. services[i] is the same service as before, empty if it is gone; new ones follow.
+  void apply(const std::vector<ServicePlan>& services);
 
-  std::optional<std::uint16_t> find_listen(const wire::Endpoint& destination) const;
+  // The one that is called there now comes first; then retired ones. Empty if there is none.
+  std::span<const std::uint16_t> find_listens(const wire::Endpoint& destination) const;
   // Listens whose service has `source` as a backend; empty if it is none.
   std::span<const std::uint16_t> listens_before(const wire::Endpoint& source) const;
   const Listen& listen(std::uint16_t index) const { return listens_[index]; }
@@ -37,18 +45,21 @@ class Directory {
   // Some service listens on this address: no client can have it as its own (F1).
   bool is_listen_address(const wire::Address& address) const;
 
-  // Backends of a listen's service that have its family, by position in the service's list.
+  // Where new connections of a listen may go: its service's backends of its family, by position.
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
   // Other listens with a backend in common.
   std::span<const std::uint16_t> sharing(std::uint16_t listen) const { return sharing_[listen]; }
+  std::size_t service_count() const { return backends_.size(); }
   std::size_t backend_count(std::size_t service) const { return backends_[service].size(); }
   const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
     return backends_[service][position];
   }
 
  private:
+  std::uint16_t place_backend(std::uint16_t service, const wire::Endpoint& backend);
+  std::uint16_t place_listen(std::uint16_t service, const wire::Endpoint& endpoint);
   void find_sharing();
 
   struct Hash {
@@ -59,7 +70,7 @@ class Directory {
   std::vector<std::vector<wire::Endpoint>> backends_;   // by service
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::vector<std::vector<std::uint16_t>> sharing_;     // by listen
-  std::unordered_map<wire::Endpoint, std::uint16_t, Hash> by_endpoint_;
+  std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
   std::unordered_map<wire::Address, bool, Hash> addresses_;
 };

@@ -99,6 +99,16 @@ LearnedBoard::LearnedBoard(const std::vector<std::size_t>& backends_per_service)
   for (const std::size_t count : backends_per_service) words_.emplace_back(count);
 }
 
+LearnedBoard::LearnedBoard(const LearnedBoard& before,
+                           const std::vector<std::size_t>& backends_per_service)
+    : LearnedBoard(backends_per_service) {
+  for (std::size_t service = 0; service < before.words_.size(); ++service) {
+    for (std::size_t i = 0; i < before.words_[service].size(); ++i) {
+      words_[service][i] = before.words_[service][i].load(std::memory_order_relaxed);
+    }
+  }
+}
+
 std::optional<LearnedOptions> LearnedBoard::find(std::uint16_t service,
                                                  std::uint16_t position) const {
   const std::uint64_t word = words_[service][position].load(std::memory_order_relaxed);

@@ -55,6 +55,8 @@ handshake::ServiceOffer offer_for(const handshake::ServiceOffer& unlearned,
 class LearnedBoard {
  public:
   explicit LearnedBoard(const std::vector<std::size_t>& backends_per_service);
+  // A reload: with what `before` knows, which has no more services and backends than are asked for.
+  LearnedBoard(const LearnedBoard& before, const std::vector<std::size_t>& backends_per_service);
 
   std::optional<LearnedOptions> find(std::uint16_t service, std::uint16_t position) const;
   void learn(std::uint16_t service, std::uint16_t position, const Asked& asked,

@@ -38,7 +38,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
     : settings(engine_settings),
       counters(engine_counters),
       directory(settings.services),
-      choice(directory, settings.services.size(), settings.hash_key),
+      choice(directory, settings.hash_key),
       keys(settings.master_key, settings.wall_offset),
       flows(settings.connections, settings.hash_key, now),
       early_data({.per_connection = settings.early_data_per_connection,
@@ -47,12 +47,29 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       spent_cookies(spent_cookies_for(settings.connections), settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       unsolicited(unsolicited_per_second, now) {
-  for (std::size_t i = 0; i < settings.services.size(); ++i) {
+  add_services(now);
+}
+
+void Core::add_services(Instant now) {
+  for (std::size_t i = services.size(); i < settings.services.size(); ++i) {
     services.push_back({.queue = {settings.backlog, settings.hash_key, now},
                         .admission = {admission_settings(settings), now},
                         .counters = counters.services[i]});
     counters.services[i].half_open_limit.set(settings.backlog);
   }
+}
+
+void Core::apply(const EngineSettings& changed, Instant now) {
+  settings = changed;
+  directory.apply(settings.services);
+  choice.grow();
+  schedule = {settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)};
+  early_data.set_bounds(
+      {.per_connection = settings.early_data_per_connection, .total = settings.early_data_total});
+  for (ServiceState& service : services) {
+    service.admission = {admission_settings(settings), now};
+  }
+  add_services(now);
 }
 
 }  // namespace synward::engine

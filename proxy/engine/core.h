@@ -35,6 +35,8 @@ inline constexpr std::uint64_t refusal_share = 8;
 struct Core {
   Core(const EngineSettings& settings, Counters& counters, Instant now);
 
+  void apply(const EngineSettings& changed, Instant now);  // Engine::apply
+
   EngineSettings settings;
   Counters& counters;
   backend::Directory directory;
@@ -64,6 +66,9 @@ struct Core {
   const wire::Endpoint& service_endpoint(std::uint16_t listen) const {
     return directory.listen(listen).endpoint;
   }
+
+ private:
+  void add_services(Instant now);
 };
 
 // A packet on its way through the steps.
@@ -85,6 +90,9 @@ inline Decision drop(const Arrival& arrival, Reason reason) {
 inline Decision consume() {
   return {Verdict::consume, {}};
 }
+inline Decision pass() {
+  return {Verdict::pass, {}};
+}
 inline Decision forward(const Arrival& arrival) {
   return {Verdict::forward, arrival.segment.packet};
 }
@@ -93,10 +101,11 @@ Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
 void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
 
 // --- the steps, one file each ---
-Decision answer_syn(Core& core, const Arrival& arrival);                  // step_challenge.cc
-Decision redeem(Core& core, const Arrival& arrival);                      // step_redeem.cc
-Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);      // step_hold.cc
-Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_complete.cc
+// `flow`: the connection that the client has already, or nullptr.
+Decision answer_syn(Core& core, const Arrival& arrival, flow::Flow* flow);  // step_challenge.cc
+Decision redeem(Core& core, const Arrival& arrival);                        // step_redeem.cc
+Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);        // step_hold.cc
+Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);    // step_complete.cc
 // O3: tells the client the backend's window, and that again until it has been heard.
 void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
@@ -110,7 +119,9 @@ bool is_provisional(const flow::Flow& flow);
 void confirm_adoption(Core& core, const Arrival& arrival, flow::Flow& flow, wire::SeqNumber ack);
 
 // --- ICMP errors, by whom they are for (step_icmp.cc) ---
-Decision error_for_backend(Core& core, const wire::IcmpError& error, std::uint16_t listen);
+// `listens` are called where the quoted segment came from; not empty.
+Decision error_for_backend(Core& core, const wire::IcmpError& error,
+                           std::span<const std::uint16_t> listens);
 // `listens` have the backend that the quoted segment was for; not empty.
 Decision error_for_client(Core& core, Instant now, const wire::IcmpError& error,
                           std::span<const std::uint16_t> listens, Outbox& out);

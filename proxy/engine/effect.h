@@ -16,6 +16,7 @@ enum class Verdict : std::uint8_t {
   drop,     // refused; counted under its reason
   consume,  // taken in by synward: the kernel is to forget it, and nothing was lost
   forward,  // rewritten in place; goes on where it was going
+  pass,     // none of ours; goes on as it came
   reply,    // rewritten in place into the answer to its sender, of the very same length
 };
 

@@ -28,8 +28,12 @@ struct AddressHash {
 
 struct Engine::State : Core {
   State(const EngineSettings& engine_settings, Counters& engine_counters, Instant now)
-      : Core(engine_settings, engine_counters, now),
-        own_addresses(engine_settings.own_addresses.begin(), engine_settings.own_addresses.end()) {}
+      : Core(engine_settings, engine_counters, now) {
+    set_own_addresses();
+  }
+  void set_own_addresses() {
+    own_addresses = {settings.own_addresses.begin(), settings.own_addresses.end()};
+  }
 
   std::unordered_set<Address, AddressHash> own_addresses;
 
@@ -50,7 +54,8 @@ struct Engine::State : Core {
   }
 
   Decision on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived, Outbox& out);
-  Decision from_client(Instant now, const Segment& segment, std::uint16_t listen, Outbox& out);
+  Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
+                       Outbox& out);
   flow::Flow* find_before_backend(const Segment& segment, std::span<const std::uint16_t> listens);
   std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
 };
@@ -70,9 +75,8 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived 
 
   // 2. Whose side is it from? The rules queue by interface; one interface may be both.
   if (arrived.from_client_side) {
-    if (const auto listen = state_->directory.find_listen(segment->destination)) {
-      return state_->from_client(now, *segment, *listen, out);
-    }
+    const auto listens = state_->directory.find_listens(segment->destination);
+    if (!listens.empty()) return state_->from_client(now, *segment, listens, out);
   }
   if (arrived.from_server_side) {
     if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
@@ -87,9 +91,8 @@ Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error,
                                       Outbox& out) {
   const bool own = !arrived.from_client_side && !arrived.from_server_side;
   if (arrived.from_client_side || own) {
-    if (const auto listen = directory.find_listen(error.source)) {
-      return error_for_backend(*this, error, *listen);
-    }
+    const auto listens = directory.find_listens(error.source);
+    if (!listens.empty()) return error_for_backend(*this, error, listens);
   }
   if (arrived.from_server_side || own) {
     const auto listens = directory.listens_before(error.destination);
@@ -98,8 +101,18 @@ Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error,
   return drop(counters.none(), synward_reason_not_a_service);
 }
 
-Decision Engine::State::from_client(Instant now, const Segment& segment, std::uint16_t listen,
-                                    Outbox& out) {
+// `listens`: the one that is called there, then retired ones (a reload), which only have
+// connections.
+Decision Engine::State::from_client(Instant now, const Segment& segment,
+                                    std::span<const std::uint16_t> listens, Outbox& out) {
+  std::uint16_t listen = listens.front();
+  flow::Flow* flow = nullptr;
+  for (const std::uint16_t each : listens) {
+    flow = flows.find({segment.source.address, segment.source.port, each});
+    if (flow == nullptr) continue;
+    listen = each;
+    break;
+  }
   const Arrival arrival{.now = now,
                         .segment = segment,
                         .from = Side::client,
@@ -112,11 +125,11 @@ Decision Engine::State::from_client(Instant now, const Segment& segment, std::ui
 
   // 4. A SYN is challenged, or told that its connection exists.
   if (segment.has(wire::flag_syn) && !segment.has(wire::flag_ack)) {
-    return answer_syn(*this, arrival);
+    return answer_syn(*this, arrival, flow);
   }
 
   // 5. A segment of a connection: held until the backend has answered, then spliced.
-  if (flow::Flow* flow = flows.find(arrival.key)) {
+  if (flow != nullptr) {
     return flow->phase == flow::Phase::connecting ? hold(*this, arrival, *flow)
                                                   : splice_segment(*this, arrival, *flow);
   }
@@ -180,6 +193,11 @@ std::optional<Instant> Engine::next_deadline(Duration within) const {
     if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
   }
   return earliest;
+}
+
+void Engine::apply(const EngineSettings& settings, Instant now) {
+  state_->apply(settings, now);
+  state_->set_own_addresses();
 }
 
 void Engine::re_anchor(Duration wall_offset, Instant now) {

@@ -36,6 +36,9 @@ class Engine {
   // Nothing if none is due `within` that time: how far to look, as looking costs.
   std::optional<Instant> next_deadline(Duration within) const;
 
+  // A reload: connections, half-open entries and counters stay. The counters must have grown to the
+  // new services before. Allocates; not for the packet path.
+  void apply(const EngineSettings& settings, Instant now);
   // C4: the wall clock was stepped.
   void re_anchor(Duration wall_offset, Instant now);
   // C10: by listen, as in the settings. An offer that begins now must have been announced before.

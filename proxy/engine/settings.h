@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "proxy/backend/directory.h"
@@ -11,12 +12,14 @@
 
 namespace synward::engine {
 
-// What one worker's engine is made from: the operator's settings, divided among the workers.
+// What one worker's engine is made from: the operator's settings, divided among the workers. All of
+// it but backlog, connections, and the keys can be changed by Engine::apply().
 struct EngineSettings {
+  // By service; at a reload a service keeps its number, and is empty when it is gone.
   std::vector<backend::ServicePlan> services;
-  std::vector<handshake::OfferHistory> offers;  // by listen, in the directory's order
-  backend::LearnedBoard* learned = nullptr;     // shared; what SYN-ACKs tell is noted there
-  std::vector<wire::Address> own_addresses;     // of this host, directed broadcasts included (F1)
+  std::vector<handshake::OfferHistory> offers;     // by listen, in the directory's order
+  std::shared_ptr<backend::LearnedBoard> learned;  // what SYN-ACKs tell is noted there
+  std::vector<wire::Address> own_addresses;  // of this host, directed broadcasts included (F1)
 
   std::uint32_t backlog = 32768;  // half-open entries per service on this worker
   Duration synack_timeout = std::chrono::seconds(1);

@@ -20,8 +20,7 @@ bool may_adopt(const Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
   const bool mid_stream =
       segment.has(wire::flag_ack) && !segment.has(wire::flag_syn) && !segment.has(wire::flag_rst);
-  const std::uint16_t service = core.directory.listen(arrival.key.listen).service;
-  if (!mid_stream || !core.settings.services[service].transparent()) return false;
+  if (!mid_stream || !core.directory.listen(arrival.key.listen).transparent) return false;
   // A server is no attacker, but a daemon that ran before us may have left it half a connection,
   // with other numbers than the client's.
   return arrival.now < core.settings.adopt_until ||
@@ -54,7 +53,7 @@ std::optional<Decision> adopt(Core& core, const Arrival& arrival) {
   if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
   ++core.provisional_flows;
   const backend::Listen& listen = core.directory.listen(arrival.key.listen);
-  flow->backend = listen.position;
+  flow->backend = core.directory.candidates(arrival.key.listen).front();
   flow->backend_endpoint = listen.endpoint;
   flow->backend_syns = 1;  // it knows of the connection
   flow->phase = flow::Phase::spliced;

@@ -97,14 +97,16 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& 
   return handshake::challenge(core.keys, now, handshake, offers[made.value_or(0)]);
 }
 
-Decision answer_syn(Core& core, const Arrival& arrival) {
+Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   const wire::Segment& syn = arrival.segment;
   ServiceState& service = arrival.service;
 
-  if (Flow* flow = core.flows.find(arrival.key)) {
+  if (flow != nullptr) {
     if (!reopens(*flow, syn)) return challenge_ack(core, arrival, *flow);
     erase_flow(core, *flow, arrival.now);
   }
+  // Its service is gone: new connections are the servers' own matter.
+  if (core.directory.listen(arrival.key.listen).retired) return pass();
   // A client must not believe in a connection that cannot be had (T4).
   if (core.flows.size() == core.flows.capacity() && core.flows.oldest_lingering() == nullptr) {
     return drop(arrival, synward_reason_flow_table_full);

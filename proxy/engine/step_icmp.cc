@@ -45,16 +45,18 @@ Decision about_our_syn(Core& core, Instant now, const IcmpError& error, Flow& fl
 
 // No flow is joined: then it is about a challenge, whose entry stays, because a forged error is as
 // cheap as a SYN; or about a reset of ours, of which nobody needs to hear.
-Decision error_for_backend(Core& core, const IcmpError& error, std::uint16_t listen) {
-  const Flow* flow = core.flows.find({error.destination.address, error.destination.port, listen});
-  if (flow == nullptr || flow->phase != Phase::spliced) {
-    return refuse(core, listen, synward_reason_icmp_unknown);
+Decision error_for_backend(Core& core, const IcmpError& error,
+                           std::span<const std::uint16_t> listens) {
+  for (const std::uint16_t listen : listens) {
+    const Flow* flow = core.flows.find({error.destination.address, error.destination.port, listen});
+    if (flow == nullptr || flow->phase != Phase::spliced) continue;
+    if (!under_way(flow->connection.backend, error.seq)) {
+      return refuse(core, listen, synward_reason_icmp_out_of_window);
+    }
+    splice::translate_error_to_backend(error, flow->offsets, flow->backend_endpoint);
+    return {Verdict::forward, error.packet};
   }
-  if (!under_way(flow->connection.backend, error.seq)) {
-    return refuse(core, listen, synward_reason_icmp_out_of_window);
-  }
-  splice::translate_error_to_backend(error, flow->offsets, flow->backend_endpoint);
-  return {Verdict::forward, error.packet};
+  return refuse(core, listens.front(), synward_reason_icmp_unknown);
 }
 
 Decision error_for_client(Core& core, Instant now, const IcmpError& error,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Step: a segment of no connection belongs to one that is older than the daemon (step_adopt.cc), or
+// Step: a segment of no connection, if its service has left the configuration, is none of ours and
+// passes; else it belongs to one that is older than the daemon (step_adopt.cc), or
 // is dropped, or answered with a RST where the operator asked for
 // it (splice.unknown_segments). A SYN-ACK is always answered: it is a backend's half-open
 // connection that this daemon, or the one before it, abandoned (S3).
@@ -28,6 +29,7 @@ wire::SegmentToSend reset_for(const wire::Segment& segment) {
 
 Decision unknown(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
+  if (core.directory.listen(arrival.key.listen).retired) return pass();
   if (const auto adopted = adopt(core, arrival)) return *adopted;
   const bool abandoned = arrival.from == Side::backend && segment.has(wire::flag_syn);
   if (!segment.has(wire::flag_rst) && (abandoned || core.settings.reset_unknown_segments) &&

@@ -8,9 +8,22 @@ namespace synward::handshake {
 
 EarlyData::EarlyData(const EarlyDataSettings& settings)
     : per_connection_(settings.per_connection),
+      blocks_max_(settings.total / block_size),
       blocks_(settings.total / block_size),
       next_(blocks_.size()) {
   assert(blocks_.size() < flow::no_index);
+}
+
+void EarlyData::set_bounds(const EarlyDataSettings& settings) {
+  per_connection_ = settings.per_connection;
+  blocks_max_ = settings.total / block_size;
+  if (blocks_max_ <= blocks_.size()) return;
+  flow::ZeroedArray<Block> blocks(blocks_max_);
+  flow::ZeroedArray<std::uint32_t> next(blocks_max_);
+  std::copy_n(blocks_.data(), touched_, blocks.data());
+  std::copy_n(next_.data(), touched_, next.data());
+  blocks_ = std::move(blocks);
+  next_ = std::move(next);
 }
 
 bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data) {
@@ -19,7 +32,7 @@ bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data)
   const std::size_t room = (block_size - held.bytes % block_size) % block_size;
   const std::size_t beyond = data.size() - std::min(room, data.size());
   const std::size_t blocks_needed = (beyond + block_size - 1) / block_size;
-  if (blocks_needed > blocks_.size() - blocks_used_) return false;
+  if (blocks_needed > blocks_max_ - std::min(blocks_used_, blocks_max_)) return false;
 
   while (!data.empty()) {
     const std::size_t at = held.bytes % block_size;

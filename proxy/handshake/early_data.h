@@ -25,6 +25,9 @@ class EarlyData {
 
   explicit EarlyData(const EarlyDataSettings& settings);
 
+  // Other bounds, from now on; what is held stays. May allocate.
+  void set_bounds(const EarlyDataSettings& settings);
+
   // The next bytes of the stream. False, and nothing is kept, if a bound would be exceeded.
   bool append(flow::HeldData& held, std::span<const std::uint8_t> data);
   // Bytes from `offset` on, as many as there are and fit into `out`; returns how many.
@@ -42,6 +45,7 @@ class EarlyData {
   std::uint32_t take_block();
 
   std::uint32_t per_connection_;
+  std::uint64_t blocks_max_;  // no more than there are in blocks_
   flow::ZeroedArray<Block> blocks_;
   flow::ZeroedArray<std::uint32_t> next_;  // within a connection, or of a block given back
   std::uint32_t free_ = flow::no_index;

@@ -161,7 +161,7 @@ class Harness {
         .value();
   }
   std::uint64_t dropped(Reason reason) {
-    std::uint64_t sum = 0;
+    std::uint64_t sum = all_counters().none().dropped[reason].value();
     for (const ServiceCounters& each : all_counters().services) sum += each.dropped[reason].value();
     return sum;
   }

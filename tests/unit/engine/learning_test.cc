@@ -20,9 +20,10 @@ handshake::ServiceOffer everything() {
 
 class Learning : public ::testing::Test, public Harness {
  protected:
-  backend::LearnedBoard board{{1}};
+  std::shared_ptr<backend::LearnedBoard> board =
+      std::make_shared<backend::LearnedBoard>(std::vector<std::size_t>{1});
 
-  Learning() { settings.learned = &board; }
+  Learning() { settings.learned = board; }
 
   SegmentToSend full_syn() const {
     SegmentToSend segment = syn();
@@ -61,7 +62,7 @@ TEST_F(Learning, WhatTheBackendIsKnownToAcceptIsPromisedAndAskedOfIt) {
 
 TEST_F(Learning, ASynAckTeaches) {
   connect();
-  const auto learned = board.find(0, 0);
+  const auto learned = board->find(0, 0);
   ASSERT_TRUE(learned.has_value());
   EXPECT_EQ(learned->mss, 1460);
   EXPECT_EQ(learned->window, 65160);
@@ -78,7 +79,7 @@ TEST_F(Learning, W2ABackendThatRefusesPromisedTimestampsEndsTheConnectionAndIsCo
   EXPECT_EQ(left[0].segment.destination, backend);
   EXPECT_TRUE(left[1].segment.has(wire::flag_rst));
   EXPECT_EQ(left[1].segment.destination, client);
-  EXPECT_EQ(board.find(0, 0)->timestamps, backend::Accepts::no);
+  EXPECT_EQ(board->find(0, 0)->timestamps, backend::Accepts::no);
   EXPECT_EQ(counters().backends[0].failures[0].value(), 1U);
 }
 

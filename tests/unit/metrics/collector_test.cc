@@ -226,22 +226,5 @@ TEST(Collector, CollectsWhileAWorkerWrites) {
   worker.join();
 }
 
-wire::Endpoint endpoint(const char* text) {
-  return wire::parse_endpoint(text).value_or(wire::Endpoint{});
-}
-
-TEST(ServiceNames, TransparentServiceStandsUnderItsListenAddresses) {
-  const config::Service web{.name = "web",
-                            .listen = {endpoint("203.0.113.10:443")},
-                            .backends = {endpoint("[2001:db8:2::10]:443")}};
-  const config::Service mail{
-      .name = "mail", .listen = {endpoint("203.0.113.25:25")}, .backends = {}};
-  const auto names = service_names(std::vector{web, mail});
-  ASSERT_EQ(names.size(), 2);
-  EXPECT_EQ(names[0].name, "web");
-  EXPECT_EQ(names[0].backends, std::vector<std::string>{"[2001:db8:2::10]:443"});
-  EXPECT_EQ(names[1].backends, std::vector<std::string>{"203.0.113.25:25"});
-}
-
 }  // namespace
 }  // namespace synward::metrics

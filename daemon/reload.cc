@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// How the running daemon takes another configuration: all of it or nothing. It is read and compared
+// first; then every worker goes over to it, and last the rules do, in one transaction: whatever a
+// rule queues is known to its worker. If one of these fails, the workers go back.
+#include <poll.h>
+
+#include <algorithm>
+
+#include "config/load.h"
+#include "daemon/daemon.h"
+#include "daemon/io/clock.h"
+#include "daemon/io/interfaces.h"
+#include "daemon/service/log.h"
+#include "daemon/service/notify.h"
+
+namespace synward {
+namespace {
+
+constexpr std::chrono::seconds workers_patience{5};
+
+// What the workers, their queues and tables were made from.
+std::vector<std::string_view> restart_needed(const config::Settings& now,
+                                             const config::Settings& wanted) {
+  std::vector<std::string_view> keys;
+  const auto compare = [&](bool same, std::string_view key) {
+    if (!same) keys.push_back(key);
+  };
+  compare(now.interfaces == wanted.interfaces, "interfaces");
+  compare(now.workers == wanted.workers, "workers");
+  compare(now.queue_start == wanted.queue_start, "queue_start");
+  compare(now.mark == wanted.mark, "mark");
+  compare(now.half_open.backlog == wanted.half_open.backlog, "half_open.backlog");
+  compare(now.splice.connections == wanted.splice.connections, "splice.connections");
+  compare(now.cookies == wanted.cookies, "cookies.key_file");
+  compare(now.metrics_listen == wanted.metrics_listen, "metrics");
+  compare(now.control_socket == wanted.control_socket, "control");
+  compare(now.realtime == wanted.realtime, "realtime");
+  compare(now.on_overload == wanted.on_overload, "on_overload");
+  return keys;
+}
+
+}  // namespace
+
+void Daemon::reload() {
+  service::notify_reloading();
+  const config::Loaded loaded = config::load_file(config_file_);
+  for (const config::Problem& problem : loaded.problems) {
+    service::log_error("{}", config::format_problem(config_file_, problem));
+  }
+  bool good = loaded.problems.empty();
+  if (good) {
+    for (const std::string_view key : restart_needed(settings_, loaded.settings)) {
+      service::log_error("{}: a change of `{}` needs restart", config_file_, key);
+      good = false;
+    }
+  }
+  good = good && take_over(loaded.settings);
+  collector_->reload_finished(good);
+  if (good) {
+    service::log_info("reloaded: protecting {} service(s)", settings_.services.size());
+  } else {
+    service::log_error("{} was not loaded: everything stays as it was", config_file_);
+  }
+  service::notify_ready();
+}
+
+bool Daemon::take_over(const config::Settings& settings) {
+  HostFacts& host = host_;
+  host.own_addresses = io::host_addresses();
+  ServiceLayout layout = layout_;
+  layout.apply(settings.services);
+  auto offers = std::make_unique<OfferKeeper>(settings, layout, host, *offers_);
+  offers->learn_first();
+  offers->begin(handshake::epoch_at(io::now(), clock_->offset()));
+
+  std::string failure = "the workers do not take it";
+  if (hand_to_workers(settings, layout, *offers)) {
+    const auto replaced = ruleset_->replace(ruleset_plan(settings, layout, host, workers_count_));
+    if (replaced) {
+      settings_ = settings;
+      layout_ = std::move(layout);
+      offers_ = std::move(offers);
+      collector_->set_services(layout_.names());
+      return true;
+    }
+    failure = replaced.error();
+  }
+  service::log_error("{}", failure);
+  // Numbers that were given stay given: the workers have them.
+  layout.apply(settings_.services);
+  layout_ = std::move(layout);
+  offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host, *offers);
+  hand_to_workers(settings_, layout_, *offers_);
+  return false;
+}
+
+// True once all of them work by it.
+bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayout& layout,
+                             const OfferKeeper& offers) {
+  std::uint32_t reloads = 0;
+  {
+    const std::lock_guard lock(directives_.mutex);
+    directives_.settings.clear();
+    for (unsigned index = 0; index < workers_count_; ++index) {
+      engine::EngineSettings& mine = directives_.settings.emplace_back(
+          engine_settings(settings, layout, host_, workers_count_, index));
+      mine.offers = offers.histories();
+      mine.learned = offers.board();
+    }
+    directives_.backend_counts = layout.backend_counts();
+    directives_.offers = offers.histories();
+    reloads = directives_.reloads.fetch_add(1, std::memory_order_release) + 1;
+  }
+  for (const Worker& worker : workers_) worker.wake();
+  const Instant deadline = io::now() + workers_patience;
+  const auto taken = [&](const Worker& worker) { return worker.reloads_taken() == reloads; };
+  while (!std::ranges::all_of(workers_, taken)) {
+    if (io::now() > deadline) return false;
+    poll(nullptr, 0, 1);  // a worker in a flood takes it after the batch at hand
+  }
+  return true;
+}
+
+}  // namespace synward

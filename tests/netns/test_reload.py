@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""HUP: all or nothing, and no connection notices."""
+
+import copy
+import json
+import signal
+import threading
+
+import pytest
+
+from lab import network, wait
+from lab.metrics import Difference
+
+pytestmark = pytest.mark.synward
+
+EXTRA = {"name": "extra", "listen": [network.endpoint(4, 8080), network.endpoint(6, 8080)]}
+
+
+class Reloader:
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.good = json.loads(daemon.config_file.read_text())
+
+    def __call__(self, text):
+        """Writes the file, sends HUP and waits until the daemon has said how it went."""
+        said = self.finished()
+        self.daemon.config_file.write_text(text if isinstance(text, str) else json.dumps(text, indent=2))
+        self.daemon.process.send_signal(signal.SIGHUP)
+        wait.until(lambda: self.finished() > said, "the reload to end")
+        return self.daemon.metrics().total("synward_config_last_reload_successful") == 1
+
+    def finished(self):
+        log = self.daemon.log()
+        return log.count("reloaded: ") + log.count("was not loaded")
+
+
+@pytest.fixture(name="reload")
+def _reload(lab, synward):
+    reloader = Reloader(synward)
+    yield reloader
+    reloader(reloader.good)
+
+
+def established(daemon):
+    return daemon.metrics().total("connections", protected_service="web", side="client", state="established")
+
+
+def changed(good, **changes):
+    settings = copy.deepcopy(good)
+    for key, value in changes.items():
+        settings[key] = {**settings.get(key, {}), **value} if isinstance(value, dict) else value
+    return settings
+
+
+def test_twenty_reloads_during_load(lab, synward, reload):
+    good, before = reload.good, synward.metrics()
+    services = good["services"]
+    steps = [
+        (True, changed(good, services=services + [EXTRA])),
+        (True, good),
+        (True, changed(good, half_open={"synack_timeout": "2s"}, splice={"idle": "1h"})),
+        (False, changed(good, half_open={"synack_timeout": "2 parsecs"})),
+    ] * 4 + [
+        (False, changed(good, queue_start=30000)),
+        (True, changed(good, services=list(reversed(services)))),
+        (True, changed(good, splice={"early_data": {"per_connection": "8KiB", "total": "128MiB"}})),
+        (True, good),
+    ]
+    assert len(steps) == 20 and sum(not fine for fine, _ in steps) == 5
+    results, ended = [], threading.Event()
+
+    def load():
+        while not ended.is_set():
+            results.append(lab.load(200, family=(4, 6)[len(results) % 2], concurrency=20))
+    thread = threading.Thread(target=load)
+    with lab.holding(50, hold_seconds=1) as held:
+        wait.until(lambda: established(synward) == 50, "the connections to hold")
+        thread.start()
+        try:
+            for fine, settings in steps:
+                assert reload(settings) == fine
+        finally:
+            ended.set()
+            thread.join()
+        done = held()
+    assert done["held"] == done["ok"] == 50, done
+    assert all(result["ok"] == 200 for result in results), results
+    assert results
+    change = Difference(before, synward.metrics())
+    assert change.total("connections_closed_total", reason="reset") == 0
+    assert change.dropped() == {}
+
+
+def test_a_broken_file_is_refused_with_its_place(synward, reload):
+    assert not reload("interfaces:\n  client: [m0]\n  server: [m1]\nservices: [{name: web, listne: []}]\n")
+    assert "synward.yaml:4:24: error: " in synward.log()
+    assert "did you mean 'listen'?" in synward.log()
+    assert synward.health()[0] == 200
+
+
+def test_what_needs_a_restart_is_refused_whole(lab, synward, reload):
+    wanted = changed(reload.good, queue_start=30000, workers=1,
+                     services=reload.good["services"] + [{**EXTRA, "name": "refused"}])
+    assert not reload(wanted)
+    for key in ("queue_start", "workers"):
+        assert f"a change of `{key}` needs restart" in synward.log()
+    assert 'protected_service="refused"' not in synward.metrics().text
+    assert lab.load(20)["ok"] == 20
+
+
+def test_a_service_that_comes_is_protected(lab, synward, reload):
+    settings = copy.deepcopy(reload.good)
+    settings["services"] = [service for service in settings["services"] if service["name"] != "web"]
+    assert reload(settings)
+    before = synward.metrics()
+    assert lab.load(20)["ok"] == 20  # straight to the server
+    assert Difference(before, synward.metrics()).total("syns_received_total") == 0
+    assert reload(reload.good)
+    assert lab.load(20)["ok"] == 20
+    assert Difference(before, synward.metrics()).total("connections_spliced_total", protected_service="web") == 20
+
+
+def test_connections_of_a_service_that_goes_live_on(lab, synward, reload):
+    settings = copy.deepcopy(reload.good)
+    settings["services"] = [service for service in settings["services"] if service["name"] != "web"]
+    with lab.holding(100, hold_seconds=3) as result:
+        wait.until(lambda: established(synward) == 100, "the connections to hold")
+        assert reload(settings)
+        assert established(synward) == 100
+        done = result()
+    assert done["held"] == done["ok"] == 100, done
