@@ -109,7 +109,7 @@ void OfferKeeper::begin(Epoch present) {
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     if (!promised_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
   }
-  announce(present + 1);
+  renew(present, &OfferHistory::begin);
   keep();
 }
 
@@ -119,7 +119,7 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
     ask_at_ = now + ask_wait_;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
-  const bool changed = announce(present + 1);
+  const bool changed = renew(present + 1, &OfferHistory::announce);
   if (changed) keep();
   return changed;
 }
@@ -157,12 +157,12 @@ void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
   }
 }
 
-bool OfferKeeper::announce(Epoch from) {
+bool OfferKeeper::renew(Epoch from, void (OfferHistory::*how)(Epoch, const ServiceOffer&)) {
   bool changed = false;
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     const ServiceOffer offer = present_offer(listens_[i]);
     if (offer == histories_[i].newest().offer) continue;
-    histories_[i].announce(from, offer);
+    (histories_[i].*how)(from, offer);
     changed = true;
   }
   return changed;

@@ -28,9 +28,9 @@ class OfferKeeper {
   // answers. A server that is down is not asked again until a client's connection has shown that it
   // is up (turn()).
   void learn_first();
-  // The offers at start: those of the file, and from the next epoch on what has been learned. With
-  // no file nobody was promised anything, and they begin at once. After a reload: likewise, with
-  // what was offered before.
+  // The offers at start and after a reload are those of what has been learned, at once: a promise
+  // that a server would break is not to be made until the epoch ends. What was offered before is
+  // still redeemed.
   void begin(handshake::Epoch present);
   // What has been heard since; a learning SYN to servers of which a part is not known, at longer
   // and longer intervals. True if an offer was announced for the next epoch.
@@ -56,7 +56,9 @@ class OfferKeeper {
   handshake::ServiceOffer present_offer(const Listen& listen) const;
   bool ask(bool silent_too);  // false if there is nothing to ask
   void take(const std::vector<io::OptionProbe::Answer>& answers);
-  bool announce(handshake::Epoch from);
+  bool renew(handshake::Epoch from,
+             void (handshake::OfferHistory::*how)(handshake::Epoch,
+                                                  const handshake::ServiceOffer&));
   void load();
   void keep() const;
 

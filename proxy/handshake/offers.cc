@@ -13,11 +13,20 @@ std::size_t OfferHistory::index_at(Epoch epoch) const {
 }
 
 void OfferHistory::announce(Epoch from, const ServiceOffer& offer) {
-  // Nobody has made an offer that has not begun; it leaves no trace.
-  const auto kept = std::ranges::find_if(entries(), [&](const Entry& e) { return e.from < from; });
+  push({from, offer}, from);
+}
+
+void OfferHistory::begin(Epoch present, const ServiceOffer& offer) {
+  push({present, offer}, present + 1);
+}
+
+// Nobody has made an offer that has not begun; it leaves no trace.
+void OfferHistory::push(const Entry& newest, Epoch begun_before) {
+  const auto begun = [&](const Entry& e) { return e.from < begun_before; };
+  const auto kept = std::ranges::find_if(entries(), begun);
   const auto skipped = static_cast<std::size_t>(kept - entries().begin());
   std::array<Entry, 3> entries{};
-  entries[0] = {from, offer};
+  entries[0] = newest;
   std::size_t count = 1;
   for (std::size_t i = skipped; i < count_ && count < entries.size(); ++i) {
     entries[count++] = entries_[i];

@@ -29,6 +29,8 @@ class OfferHistory {
   const Entry& newest() const { return entries_[0]; }
   // From `from` on `offer` is made; replaces what was announced for that epoch or a later one.
   void announce(Epoch from, const ServiceOffer& offer);
+  // In the middle of the present epoch, where nobody else makes challenges: at start.
+  void begin(Epoch present, const ServiceOffer& offer);
 
   // Newest first; never empty.
   std::span<const Entry> entries() const { return {entries_.data(), count_}; }
@@ -40,6 +42,7 @@ class OfferHistory {
   Tries tries(Epoch epoch) const;
 
  private:
+  void push(const Entry& newest, Epoch begun_before);
   std::size_t index_at(Epoch epoch) const;
 
   std::array<Entry, 3> entries_{};

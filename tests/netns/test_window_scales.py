@@ -3,6 +3,7 @@
 timestamps, MSS. Content arrives as it was sent, at a speed like that of plain forwarding."""
 
 import collections
+import contextlib
 import os
 import socket
 
@@ -14,7 +15,7 @@ from lab import lab as labs
 pytestmark = pytest.mark.synward
 
 PROTECTED, PLAIN = 7000, 7001  # of two ports of one server, one is a service of synward's
-SIZE = 20 << 20
+SIZE = int(os.environ.get("SYNWARD_BULK_MEBIBYTES", "20")) << 20
 ROUNDS, ROUNDS_MAX = 2, 8  # by turns, the best one counts: others may take the machine for a while
 SLOWER_MAX = 5  # times than plain forwarding: user space costs some; a window told wrongly, hundredfold
 
@@ -31,11 +32,29 @@ Told = collections.namedtuple("Told", "options scale_of_peer own_scale")
 _SCALING = 4  # of TCP_INFO's options
 
 
+SERVICE = {"name": "bulk", "listen": [network.endpoint(family, PROTECTED) for family in (4, 6)]}
+
+
 @pytest.fixture(name="jumbo", scope="module")
-def _jumbo(defence):
-    service = {"name": "bulk", "listen": [network.endpoint(family, PROTECTED) for family in (4, 6)]}
-    with labs.Lab(defence(services=[service]), network.Options(mtu=9000)) as lab:
+def _jumbo():
+    with labs.Lab(options=network.Options(mtu=9000)) as lab:
         yield lab
+
+
+@contextlib.contextmanager
+def protected(lab, defence, row):
+    """The daemon, started while the row's server listens: it learns what that one accepts."""
+    family = socket.AF_INET if row["family"] == 4 else socket.AF_INET6
+    with lab.server.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        preparation(row)(listening, "server")
+        listening.bind((network.SERVICE[row["family"]], PROTECTED))
+        listening.listen()
+        lab.protect(defence(services=[SERVICE]))
+    try:
+        yield
+    finally:
+        lab.unprotect()
 
 
 def name_of(row):
@@ -91,13 +110,14 @@ def slow(took):
 
 
 @pytest.mark.parametrize("row", COMBINATIONS, ids=name_of)
-def test_transfer(jumbo, row):
+def test_transfer(jumbo, defence, row):
     set_up(jumbo, row)
     data = os.urandom(SIZE)
     took = {PLAIN: [], PROTECTED: []}
-    while len(took[PLAIN]) < ROUNDS or (slow(took) and len(took[PLAIN]) < ROUNDS_MAX):
-        for port, rounds in took.items():
-            rounds.append(transfer(jumbo, row, port, data))
+    with protected(jumbo, defence, row):
+        while len(took[PLAIN]) < ROUNDS or (slow(took) and len(took[PLAIN]) < ROUNDS_MAX):
+            for port, rounds in took.items():
+                rounds.append(transfer(jumbo, row, port, data))
     for direction, plain, synward in speeds(took):
         print(f"{direction}: {8e-9 * SIZE / synward:.2f} Gbit/s; plain forwarding {8e-9 * SIZE / plain:.2f} Gbit/s")
     assert slow(took) == []

@@ -55,6 +55,17 @@ TEST(OfferHistory, WhatNeverBeganIsReplaced) {
   EXPECT_EQ(history.at(4).mss, 1000);
 }
 
+TEST(OfferHistory, AtStartAnOfferMayBeginInsideAnEpoch) {
+  OfferHistory history(with_mss(1000));
+  history.announce(11, with_mss(2000));
+  history.begin(11, with_mss(3000));
+  EXPECT_EQ(history.at(11).mss, 3000);
+  EXPECT_EQ(tried(history, 11), (Masses{3000, 2000}));
+  history.announce(12, with_mss(4000));
+  history.begin(11, with_mss(5000));  // what was announced has not begun
+  EXPECT_EQ(history.at(12).mss, 5000);
+}
+
 TEST(OfferHistory, TheOldestIsForgotten) {
   OfferHistory history(with_mss(1000));
   history.announce(11, with_mss(2000));
