@@ -13,12 +13,12 @@
 namespace synward {
 
 FirstStart read_first_start(const std::string& path, Instant now) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return {.at = now, .is_this_one = true};
   std::ifstream file(path);
   std::int64_t nanoseconds = 0;
-  if (file >> nanoseconds && Instant(Duration(nanoseconds)) <= now) {
-    return {.at = Instant(Duration(nanoseconds)), .is_this_one = false};
-  }
-  return {.at = now, .is_this_one = true};
+  const bool readable = file >> nanoseconds && Instant(Duration(nanoseconds)) <= now;
+  return {.at = readable ? Instant(Duration(nanoseconds)) : Instant::min(), .is_this_one = false};
 }
 
 void note_first_start(const std::string& path, const FirstStart& first) {

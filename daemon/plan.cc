@@ -87,7 +87,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.early_data_total = share(settings.splice.early_data.total_bytes, workers, worker);
   result.reset_unknown_segments =
       settings.splice.unknown_segments == config::UnknownSegments::reset;
-  result.adopt_until = host.first_start.at + settings.splice.adopt;
+  result.adopt_until = host.first_start.at + Duration(settings.splice.adopt);
   result.adopt_from_servers =
       host.first_start.is_this_one && settings.splice.adopt != Duration::zero();
   result.master_key = host.master_key;
