@@ -29,7 +29,7 @@ std::vector<std::size_t> ServiceLayout::backend_counts() const {
 std::vector<metrics::ServiceNames> ServiceLayout::names() const {
   std::vector<metrics::ServiceNames> result;
   result.reserve(names_.size());
-  for (std::uint16_t service = 0; service < names_.size(); ++service) {
+  for (std::uint16_t service = 0; service < directory_.service_count(); ++service) {
     metrics::ServiceNames& names = result.emplace_back(names_[service]);
     for (std::uint16_t i = 0; i < directory_.backend_count(service); ++i) {
       names.backends.push_back(wire::to_string(directory_.backend(service, i)));

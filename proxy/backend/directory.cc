@@ -2,6 +2,7 @@
 #include "proxy/backend/directory.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace synward::backend {
@@ -24,8 +25,9 @@ Directory::Directory(const std::vector<ServicePlan>& services) {
 
 void Directory::apply(const std::vector<ServicePlan>& services) {
   for (Listen& listen : listens_) listen.retired = true;
-  if (backends_.size() < services.size()) backends_.resize(services.size());
-  for (std::uint16_t service = 0; service < services.size(); ++service) {
+  assert(services.size() >= backends_.size() && services.size() <= UINT16_MAX);
+  backends_.resize(services.size());
+  for (std::uint16_t service = 0; service < service_count(); ++service) {
     const ServicePlan& plan = services[service];
     std::vector<std::uint16_t> positions;
     for (const wire::Endpoint& backend : plan.transparent() ? plan.listens : plan.backends) {
@@ -79,7 +81,7 @@ std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoin
 
 void Directory::find_sharing() {
   sharing_.assign(listens_.size(), {});
-  for (std::uint16_t index = 0; index < listens_.size(); ++index) {
+  for (std::uint16_t index = 0; index < listen_count(); ++index) {
     std::vector<std::uint16_t>& others = sharing_[index];
     for (const std::uint16_t position : candidates_[index]) {
       const auto& before = before_backend_[backends_[listens_[index].service][position]];

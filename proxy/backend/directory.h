@@ -41,7 +41,7 @@ class Directory {
   // Listens whose service has `source` as a backend; empty if it is none.
   std::span<const std::uint16_t> listens_before(const wire::Endpoint& source) const;
   const Listen& listen(std::uint16_t index) const { return listens_[index]; }
-  std::size_t listen_count() const { return listens_.size(); }
+  std::uint16_t listen_count() const { return static_cast<std::uint16_t>(listens_.size()); }
   // Some service listens on this address: no client can have it as its own (F1).
   bool is_listen_address(const wire::Address& address) const;
 
@@ -51,8 +51,10 @@ class Directory {
   }
   // Other listens with a backend in common.
   std::span<const std::uint16_t> sharing(std::uint16_t listen) const { return sharing_[listen]; }
-  std::size_t service_count() const { return backends_.size(); }
-  std::size_t backend_count(std::size_t service) const { return backends_[service].size(); }
+  std::uint16_t service_count() const { return static_cast<std::uint16_t>(backends_.size()); }
+  std::uint16_t backend_count(std::size_t service) const {
+    return static_cast<std::uint16_t>(backends_[service].size());
+  }
   const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
     return backends_[service][position];
   }
