@@ -49,8 +49,11 @@ int parse_object(const nlmsghdr* answer, void* object) {
 
 std::expected<std::uint64_t, int> query_counter(mnl_socket* socket, NftTableName table,
                                                 const char* counter) {
-  const std::unique_ptr<nftnl_obj, ObjectDeleter> object(nftnl_obj_alloc());
-  if (!object) return std::unexpected(ENOMEM);
+  using Object = std::unique_ptr<nftnl_obj, ObjectDeleter>;
+  const Object object(nftnl_obj_alloc());
+  // The answer needs one of its own: libnftnl 1.2 does not free the names that it overwrites.
+  const Object found(nftnl_obj_alloc());
+  if (!object || !found) return std::unexpected(ENOMEM);
   nftnl_obj_set_str(object.get(), NFTNL_OBJ_TABLE, table.table);
   nftnl_obj_set_str(object.get(), NFTNL_OBJ_NAME, counter);
   nftnl_obj_set_u32(object.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
@@ -58,9 +61,9 @@ std::expected<std::uint64_t, int> query_counter(mnl_socket* socket, NftTableName
   nlmsghdr* const message =
       nftnl_nlmsg_build_hdr(request.data(), NFT_MSG_GETOBJ, table.family, 0, query_sequence);
   nftnl_obj_nlmsg_build_payload(message, object.get());
-  if (const int error = ask(socket, message, parse_object, object.get()); error != 0)
+  if (const int error = ask(socket, message, parse_object, found.get()); error != 0)
     return std::unexpected(error);
-  return nftnl_obj_get_u64(object.get(), NFTNL_OBJ_CTR_PKTS);
+  return nftnl_obj_get_u64(found.get(), NFTNL_OBJ_CTR_PKTS);
 }
 
 std::expected<std::uint32_t, int> query_owner(mnl_socket* socket, NftTableName table) {
