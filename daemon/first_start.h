@@ -15,8 +15,8 @@ struct FirstStart {
 
 inline constexpr const char* first_start_path = "/run/synward/started";
 
-// As the file says; if it is not there, this is the first one; if it says nothing, the first one was
-// long ago.
+// As the file says; if it is not there, this is the first one; if it says nothing, the first one
+// was long ago.
 FirstStart read_first_start(const std::string& path, Instant now);
 // Once the start has succeeded. Where the file cannot be written every start is the first one,
 // which a warning says.

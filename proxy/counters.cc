@@ -31,7 +31,8 @@ Counters::Counters(const std::vector<std::size_t>& backends_per_service) {
 void Counters::grow(const std::vector<std::size_t>& backends_per_service) {
   for (std::size_t i = 0; i < backends_per_service.size(); ++i) {
     if (i == services.size()) services.emplace_back(0);
-    while (services[i].backends.size() < backends_per_service[i]) services[i].backends.emplace_back();
+    while (services[i].backends.size() < backends_per_service[i])
+      services[i].backends.emplace_back();
   }
 }
 
