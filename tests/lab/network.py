@@ -108,7 +108,9 @@ class Network:
             far.ip("addr", "add", f"{FAR[family]}/{bits}", "dev", "f0", *nodad)
             self._neighbour(self.server, "s1", FAR[family], "f0")
             self._neighbour(far, "f0", GATEWAY_FAR[family], "s1")
-            far.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_FAR[family], "dev", "f0")
+            # It does not know of the narrow link; else the MSS that it announces would say so.
+            far.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_FAR[family], "dev", "f0",
+                   "advmss", 1460 if family == 4 else 1440)
             self.middlebox.ip(f"-{family}", "route", "add", FAR4 if family == 4 else FAR6,
                               "via", SERVICE[family], "dev", "m1")
         self.server.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
