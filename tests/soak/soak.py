@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rounds of everything at once, until the time is over: short connections, bulk both ways, resets,
-connections left open, floods of SYNs and of bogus acknowledgements, and every malformed packet."""
+floods of SYNs and of bogus acknowledgements, every malformed packet, and now and then a reload."""
 
 import argparse
 import concurrent.futures
 import hashlib
 import random
 import re
+import signal
 import socket
 import struct
 import sys
@@ -80,8 +81,11 @@ def soak(lab, minutes):
     while time.monotonic() < end:
         mode, family = ("syn", "ack")[rounds % 2], (4, 6)[rounds // 2 % 2]
         with lab.flood(5000, family=family, mode=mode):
+            if rounds % 10 == 5:
+                lab.defence.process.send_signal(signal.SIGHUP)
             one_round(lab, frames, path, digest)
         rounds += 1
+        assert lab.defence.metrics().total("synward_config_last_reload_successful") == 1, lab.defence.log()
         memory = resident(lab)
         if settled is None and time.monotonic() - start > WARM_UP * 60 * minutes:
             settled = memory
