@@ -13,7 +13,6 @@
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/interfaces.h"
-#include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
 

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <optional>
 
+#include "daemon/io/descriptor.h"
 #include "daemon/state_file.h"
 
 namespace synward {
@@ -29,21 +30,6 @@ std::unexpected<std::string> failure(const std::string& path, std::string_view w
 std::string system_error(std::string_view doing) {
   return fmt::format("cannot {}: {}", doing, std::strerror(errno));
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::optional<MasterKey> parse_key(std::string_view text) {
   MasterKey key{};
@@ -97,7 +83,7 @@ std::expected<MasterKey, std::string> create(const std::string& path) {
   text += '\n';
   const std::string temporary = fmt::format("{}.{}", path, getpid());
   {
-    const FileDescriptor file(
+    const io::Descriptor file(
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.valid()) return failure(path, system_error("make it"));
     const bool written =
@@ -127,7 +113,7 @@ std::string read_boot_id() {
 }  // namespace
 
 std::expected<MasterKey, std::string> load_or_create_key(const std::string& path) {
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const io::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.valid()) return load(path, file.get());
   if (errno == ENOENT) return create(path);
   return failure(path, system_error("open it"));

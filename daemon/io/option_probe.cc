@@ -5,14 +5,13 @@
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
-#include <utility>
 
+#include "daemon/io/descriptor.h"
 #include "proxy/wire/bytes.h"
 #include "proxy/wire/emit.h"
 
@@ -20,23 +19,6 @@ namespace synward::io {
 namespace {
 
 using wire::Endpoint;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -101,7 +83,7 @@ Question Question::to(const Endpoint& target) {
   const int family = target.address.is_ipv4() ? AF_INET : AF_INET6;
   question.raw = Descriptor(socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   question.port = Descriptor(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (question.raw.get() < 0 || question.port.get() < 0) return question;
+  if (!question.raw.valid() || !question.port.valid()) return question;
   // Connected: the route gives our address, and only the target's packets are delivered.
   SocketAddress address = address_of(target.address);
   if (connect(question.raw.get(), address.get(), address.length) != 0) return question;

@@ -142,12 +142,12 @@ void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
   if (flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
     syn.options.window_scale = offer.window_scale;
   }
-  syn.options.sack_permitted = (flow.promised_flags & SYNWARD_OFFER_SACK) != 0;
-  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+  syn.options.sack_permitted = flow.promised(SYNWARD_OFFER_SACK);
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
     syn.options.timestamps = wire::Timestamps{flow.client_tsval, 0};
   }
   // RFC 3168 6.1.1: an ECN-setup SYN.
-  if ((flow.promised_flags & SYNWARD_OFFER_ECN) != 0) syn.flags |= wire::flag_ece | wire::flag_cwr;
+  if (flow.promised(SYNWARD_OFFER_ECN)) syn.flags |= wire::flag_ece | wire::flag_cwr;
   send(out, service_of(core, flow).counters, syn);
   BackendCounters& counters = backend_counters(core, flow);
   counters.syns_sent.add();

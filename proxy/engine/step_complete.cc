@@ -16,8 +16,7 @@ namespace {
 void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
   flow.offsets.sequence = flow.challenge_isn.value() - syn_ack.seq.value();
   flow.offsets.backend_scale = syn_ack.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
-  flow.offsets.blank_sack =
-      (flow.promised_flags & SYNWARD_OFFER_SACK) != 0 && !syn_ack.options.sack_permitted;
+  flow.offsets.blank_sack = flow.promised(SYNWARD_OFFER_SACK) && !syn_ack.options.sack_permitted;
   if (syn_ack.options.timestamps) {
     // The backend's clock continues ours from the challenge on, so that the client's echo of the
     // challenge becomes an echo of the backend's own first value.
@@ -59,7 +58,7 @@ wire::SegmentToSend to_backend(const Flow& flow) {
   segment.flags = wire::flag_ack;
   segment.window = splice::window_for_backend(
       flow.offsets, splice::client_window_bytes(flow.offsets, flow.client_window));
-  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
     segment.options.timestamps = wire::Timestamps{flow.client_tsval, flow.backend_tsval};
   }
   return segment;
@@ -96,9 +95,9 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
 void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack) {
   if (core.settings.learned == nullptr) return;
   const backend::Asked asked{.scaling = flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT,
-                             .sack = (flow.promised_flags & SYNWARD_OFFER_SACK) != 0,
-                             .timestamps = (flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0,
-                             .ecn = (flow.promised_flags & SYNWARD_OFFER_ECN) != 0};
+                             .sack = flow.promised(SYNWARD_OFFER_SACK),
+                             .timestamps = flow.promised(SYNWARD_OFFER_TIMESTAMPS),
+                             .ecn = flow.promised(SYNWARD_OFFER_ECN)};
   core.settings.learned->learn(
       flow.service, flow.backend, asked,
       {.window = syn_ack.window,
@@ -108,7 +107,7 @@ void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack
 
 // W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2).
 bool breaks_our_promise(const Flow& flow, const wire::Segment& syn_ack) {
-  return (flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0 && !syn_ack.options.timestamps;
+  return flow.promised(SYNWARD_OFFER_TIMESTAMPS) && !syn_ack.options.timestamps;
 }
 
 Decision established(Core& core, const Arrival& arrival, Flow& flow) {
@@ -168,7 +167,7 @@ void open_window(Core& core, Flow& flow, Instant now, Outbox& out) {
   update.ack = flow.client_isn + 1;
   update.flags = wire::flag_ack;
   update.window = splice::window_for_client(flow.offsets, flow.connection.backend.window_max);
-  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
     update.options.timestamps = wire::Timestamps{flow.challenge_tsval, flow.client_tsval};
   }
   send(out, service_of(core, flow).counters, update);

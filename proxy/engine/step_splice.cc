@@ -40,7 +40,7 @@ Decision acknowledge_again(const Arrival& arrival, const Flow& flow) {
   ack.window = splice::window_for_backend(
       flow.offsets, static_cast<std::uint32_t>(flow.connection.backend.window_right -
                                                flow.connection.backend.snd_una));
-  if ((flow.promised_flags & SYNWARD_OFFER_TIMESTAMPS) != 0) {
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
     ack.options.timestamps = wire::Timestamps{flow.client_tsval, flow.backend_tsval};
   }
   send(arrival.out, arrival.service.counters, ack);

@@ -54,6 +54,7 @@ struct Flow {
   std::uint64_t backends_tried = 0;  // backend::tried_bit
   synward_client_offer client_offer{};
   std::uint8_t promised_flags = 0;  // what was promised of its offer: SYNWARD_OFFER_*
+  bool promised(std::uint8_t option) const { return (promised_flags & option) != 0; }
   std::uint16_t backend_mss = 0;
   std::uint16_t client_window = 0;  // last window field while connecting
   std::uint16_t timer_slot = timer_disarmed;

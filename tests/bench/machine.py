@@ -52,13 +52,6 @@ def pin(lab, mode, others):
         netns.run(["taskset", "-pc", cpu, pid])
 
 
-def busy_seconds(cpu):
-    """What a core has worked since boot."""
-    line = next(line for line in pathlib.Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{cpu} "))
-    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, line.split()[1:])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
 def describe():
     cpu = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), "unknown")

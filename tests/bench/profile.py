@@ -11,11 +11,6 @@ from lab import netns
 LINES = 25
 
 
-def record(file, cpu, seconds):
-    netns.run(["perf", "record", "-q", "-C", cpu, "-F", "997", "-g", "-o", file, "--", "sleep", seconds],
-              timeout=seconds + 60)
-
-
 @contextlib.contextmanager
 def recording(file, cpu):
     """For as long as the block lasts."""

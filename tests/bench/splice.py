@@ -7,16 +7,15 @@ what the middlebox's core could do: the work done, by the seconds that this core
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
-import pathlib
 import re
-import sys
 
 from lab import lab as labs
-from lab import netns, network, quiet
+from lab import network, quiet
 
-from . import figures, machine, profile
+from . import common, figures, machine, profile
 from .peers import PEERS
 
 BULK_MEBIBYTES = 1024
@@ -25,9 +24,9 @@ SMALL_BYTES = 64
 
 def per_core(work, action):
     """The action's result, and its work per second that the middlebox's core was busy."""
-    before = machine.busy_seconds(machine.MIDDLEBOX_CPU)
+    before = quiet.busy_seconds(machine.MIDDLEBOX_CPU)
     result = action()
-    return result, work(result) / max(machine.busy_seconds(machine.MIDDLEBOX_CPU) - before, 0.01)
+    return result, work(result) / max(quiet.busy_seconds(machine.MIDDLEBOX_CPU) - before, 0.01)
 
 
 def requests(lab, args):
@@ -72,10 +71,10 @@ def measure(name, part, args, profile_file=None):
         machine.pin(lab, "threaded", others)
         lab.protect(PEERS[name]("threaded"))
         PARTS[part](lab, argparse.Namespace(**{**vars(args), "seconds": 1, "connections": 500}))  # warm-up
-        if profile_file:
-            with profile.recording(profile_file, machine.MIDDLEBOX_CPU):
-                return PARTS[part](lab, args), is_quiet
-        return PARTS[part](lab, args), is_quiet
+        recording = (profile.recording(profile_file, machine.MIDDLEBOX_CPU) if profile_file
+                     else contextlib.nullcontext())
+        with recording:
+            return PARTS[part](lab, args), is_quiet
 
 
 def compare(part, args):
@@ -109,12 +108,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of the requests")
     parser.add_argument("--connections", type=int, default=10_000)
-    parser.add_argument("--family", type=int, default=4, choices=(4, 6))
-    parser.add_argument("--patience", type=float, default=30, metavar="SECONDS",
-                        help="wait so long before a run for the machine to be quiet; else it is marked not valid")
-    parser.add_argument("--profile", type=pathlib.Path, metavar="DIRECTORY",
-                        help="also record where the middlebox's core spends its time (perf)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures there")
+    common.add_arguments(parser)
     return parser.parse_args()
 
 
@@ -131,13 +125,8 @@ def main():
             file = args.profile / f"{part}-{args.peers[0]}.perf"
             measure(args.peers[0], part, args, profile_file=file)
             print(f"\n{part}, {args.peers[0]}: where the core spends its time\n{profile.summary(file)}")
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 0
+    common.keep(report, args)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except netns.CommandFailed as failure:
-        sys.exit(str(failure))
+    common.run(main)

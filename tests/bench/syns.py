@@ -6,14 +6,12 @@ A figure is a ratio of one run on one machine; the absolute ones prove nothing a
 
 import argparse
 import json
-import pathlib
-import sys
 import time
 
 from lab import lab as labs
-from lab import netns, quiet
+from lab import quiet
 
-from . import machine, profile
+from . import common, machine, profile
 from .figures import summary
 from .peers import PEERS
 
@@ -31,7 +29,8 @@ def measure(name, mode, args, profile_file=None):
                        cpu=machine.GENERATOR_CPU, engine="xdp"):
             time.sleep(WARM_UP)
             if profile_file:
-                profile.record(profile_file, machine.MIDDLEBOX_CPU, args.seconds)
+                with profile.recording(profile_file, machine.MIDDLEBOX_CPU):
+                    time.sleep(args.seconds)
             start, before = time.monotonic(), lab.packets("m0")
             time.sleep(args.seconds)
             after, took = lab.packets("m0"), time.monotonic() - start
@@ -80,12 +79,7 @@ def arguments():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of one measurement")
     parser.add_argument("--rate", type=int, default=1_000_000, help="SYNs offered per second; 0: all that goes")
-    parser.add_argument("--family", type=int, default=4, choices=(4, 6))
-    parser.add_argument("--patience", type=float, default=30, metavar="SECONDS",
-                        help="wait so long before a run for the machine to be quiet; else it is marked not valid")
-    parser.add_argument("--profile", type=pathlib.Path, metavar="DIRECTORY",
-                        help="also record where the middlebox's core spends its time (perf)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures there")
+    common.add_arguments(parser)
     return parser.parse_args()
 
 
@@ -104,13 +98,8 @@ def main():
                 file = args.profile / f"{mode}-{name}.perf"
                 measure(name, mode, args, profile_file=file)
                 print(f"\n{mode}, {name}: where the core spends its time\n{profile.summary(file)}")
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 0
+    common.keep(report, args)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except netns.CommandFailed as failure:
-        sys.exit(str(failure))
+    common.run(main)

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Is the machine ours? A figure from shared cores compares scheduling, not defences."""
 
+import os
 import pathlib
 import time
 
 
-def _cpu_times():
-    fields = [int(word) for word in pathlib.Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]]
-    return fields[3] + fields[4], sum(fields[:8])  # idle and waiting; everything
+def _cpu_times(cpu=""):
+    """Of one core, or of all: idle and waiting; everything. In clock ticks since boot."""
+    lines = pathlib.Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    fields = [int(word) for word in next(line for line in lines if line.startswith(f"cpu{cpu} ")).split()[1:]]
+    return fields[3] + fields[4], sum(fields[:8])
+
+
+def busy_seconds(cpu):
+    """What a core has worked since boot."""
+    idle, everything = _cpu_times(cpu)
+    return (everything - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def busy_share(seconds=0.5):
