@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A service whose connections are watched to their end: by synward's gauge and by both kernels."""
 
+import pytest
+
 from . import pairs, wait
 
 
@@ -41,4 +43,4 @@ def _become(look, wanted, what):
     try:
         wait.until(lambda: look() == wanted, what)
     except TimeoutError:
-        assert look() == wanted, what
+        pytest.fail(f"{what} say {look()} instead of {wanted}")
