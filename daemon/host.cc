@@ -43,7 +43,12 @@ std::expected<void, std::string> check_host(const config::Settings& settings) {
 }
 
 std::vector<std::string> host_warnings(const config::Settings& settings) {
-  return sentences(io::check_forwarding(network_plan(settings)));
+  const io::NetworkPlan plan = network_plan(settings);
+  std::vector<std::string> warnings = sentences(io::check_forwarding(plan));
+  for (const std::string& obstacle : sentences(io::answer_obstacles(plan))) {
+    warnings.push_back("clients of services with `backends` get no answers: " + obstacle);
+  }
+  return warnings;
 }
 
 std::vector<std::string> reply_in_place_obstacles(const config::Settings& settings) {

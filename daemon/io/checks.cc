@@ -191,10 +191,13 @@ Findings in_place_obstacles(const NetworkPlan& plan) {
     find_redirects(plan, interface, findings);
     find_refused_local_source(plan, interface, findings);
   }
-  if (!plan.translates) return findings;
+  return findings;
+}
+
+Findings answer_obstacles(const NetworkPlan& plan) {
+  Findings findings;
+  if (!uses_ipv4(plan) || !plan.translates) return findings;
   for (const std::string& interface : plan.server_interfaces) {
-    const auto& clients = plan.client_interfaces;
-    if (std::ranges::find(clients, interface) != clients.end()) continue;
     find_strict_reverse_path(plan, interface, findings);
     find_refused_local_source(plan, interface, findings);
   }

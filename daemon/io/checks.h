@@ -45,4 +45,9 @@ Findings check_forwarding(const NetworkPlan& plan);
 // the redirects that it sends (no sysctl keeps it) are dropped by the ruleset.
 Findings in_place_obstacles(const NetworkPlan& plan);
 
+// Why the kernel would drop what backends at other addresses send: once translated it arrives from
+// the servers' side with the service's address as source. No connection of such a service works
+// then. IPv4 alone, as above.
+Findings answer_obstacles(const NetworkPlan& plan);
+
 }  // namespace synward::io

@@ -32,7 +32,8 @@ CLIENT_HOSTS = range(2, 21)  # 203.0.113.2 .. .20: enough ports for every test
 MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
        "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04",
        "s1": "02:53:59:4c:00:05", "f0": "02:53:59:4c:00:06",
-       "r0": "02:53:59:4c:00:07", "r1": "02:53:59:4c:00:08"}
+       "r0": "02:53:59:4c:00:07", "r1": "02:53:59:4c:00:08",
+       "p0": "02:53:59:4c:00:09", "p1": "02:53:59:4c:00:0a", "p2": "02:53:59:4c:00:0b"}
 
 _numbers = itertools.count()
 
@@ -57,6 +58,7 @@ class Options:
     mtu: int = 1500
     threaded: bool = False  # NAPI in kernel threads, which can be pinned
     relay: bool = False  # the client's link goes through a namespace more: client c0 - r0 relay r1 - m0
+    one_armed: bool = False  # the middlebox has m0 only; it, client and server are on one switch
     sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
 
 
@@ -73,13 +75,16 @@ class Network:
             self.server = self._namespace(f"{base}-server")
             self.relay = self._namespace(f"{base}-relay") if options.relay else None
             self._quiet()
-            if self.relay:
+            if options.one_armed:
+                self._switch()
+            elif self.relay:
                 self._wire(self.client, "c0", self.relay, "r0")
                 self._wire(self.relay, "r1", self.middlebox, "m0")
                 self._send_real_packets()
             else:
                 self._wire(self.client, "c0", self.middlebox, "m0")
-            self._wire(self.middlebox, "m1", self.server, "s0")
+            if not options.one_armed:
+                self._wire(self.middlebox, "m1", self.server, "s0")
             self._address()
             self._settings()
             self._discard()
@@ -146,23 +151,36 @@ class Network:
             if self.options.threaded:
                 ns.write_sys(f"/sys/class/net/{name}/threaded", "1")
 
+    def _switch(self):
+        switch = self._namespace(f"{self._base}-switch")
+        self._quiet_one(switch)
+        switch.ip("link", "add", "b0", "type", "bridge")
+        switch.ip("link", "set", "b0", "up")
+        for ns, name, port in ((self.client, "c0", "p0"), (self.middlebox, "m0", "p1"), (self.server, "s0", "p2")):
+            self._wire(ns, name, switch, port)
+            switch.ip("link", "set", port, "master", "b0")
+
+    def _card_to_server(self):
+        return "m0" if self.options.one_armed else "m1"
+
     def _send_real_packets(self):
         # What a relay copies is what would be on a cable: whole checksums, no large segments.
         for ns, name in ((self.client, "c0"), (self.relay, "r0"), (self.relay, "r1"), (self.middlebox, "m0")):
             ns.run("ethtool", "-K", name, "gro", "off", "tso", "off", "gso", "off", "tx", "off")
 
     def _address(self):
+        to_server = self._card_to_server()
         for family, bits in ((4, 24), (6, 64)):
             nodad = ("nodad",) if family == 6 else ()
             for host in CLIENT_HOSTS:
                 self.client.ip("addr", "add", f"{client_address(family, host)}/{bits}", "dev", "c0", *nodad)
             for ns, name, address in ((self.middlebox, "m0", GATEWAY_CLIENT[family]),
-                                      (self.middlebox, "m1", GATEWAY_SERVER[family]),
+                                      (self.middlebox, to_server, GATEWAY_SERVER[family]),
                                       (self.server, "s0", SERVICE[family])):
                 ns.ip("addr", "add", f"{address}/{bits}", "dev", name, *nodad)
             self._neighbour(self.client, "c0", GATEWAY_CLIENT[family], "m0")
-            self._neighbour(self.server, "s0", GATEWAY_SERVER[family], "m1")
-            self._neighbour(self.middlebox, "m1", SERVICE[family], "s0")
+            self._neighbour(self.server, "s0", GATEWAY_SERVER[family], to_server)
+            self._neighbour(self.middlebox, to_server, SERVICE[family], "s0")
             for host in CLIENT_HOSTS:
                 self._neighbour(self.middlebox, "m0", client_address(family, host), "c0")
             self.client.ip(f"-{family}", "route", "add", "default", "via", GATEWAY_CLIENT[family], "dev", "c0")
@@ -175,7 +193,7 @@ class Network:
         for family, bits in ((4, 24), (6, 64)):
             address = server_address(family, host)
             self.server.ip("addr", "add", f"{address}/{bits}", "dev", "s0", *(("nodad",) if family == 6 else ()))
-            self._neighbour(self.middlebox, "m1", address, "s0")
+            self._neighbour(self.middlebox, self._card_to_server(), address, "s0")
 
     @staticmethod
     def _neighbour(ns, device, address, peer):
@@ -184,7 +202,7 @@ class Network:
     def _settings(self):
         self.middlebox.set_sysctls({
             "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1,
-            **{f"net.ipv4.conf.{which}.{key}": 0 for which in ("all", "default", "m0", "m1")
+            **{f"net.ipv4.conf.{which}.{key}": 0 for which in ("all", "default", "m0", self._card_to_server())
                for key in ("rp_filter", "send_redirects")}})
         for ns in (self.client, self.server):
             ns.set_sysctls({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,

@@ -83,11 +83,15 @@ TEST_F(Checks, own_address_as_service_needs_accept_local) {
   EXPECT_TRUE(in_place_obstacles(plan).empty());
 }
 
-TEST_F(Checks, server_side_counts_only_if_backends_differ) {
+TEST_F(Checks, answers_of_backends_at_other_addresses_are_routed_as_the_services) {
   set_ipv4("eth1", "rp_filter", 1);
-  EXPECT_TRUE(in_place_obstacles(plan).empty());
+  plan.own = {*wire::parse_address("203.0.113.10")};
+  EXPECT_TRUE(answer_obstacles(plan).empty());
   plan.translates = true;
-  EXPECT_TRUE(obstacle("net.ipv4.conf.eth1.rp_filter=0"));
+  const Findings findings = answer_obstacles(plan);
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_NE(findings[0].sentence.find("net.ipv4.conf.eth1.rp_filter=0"), std::string::npos);
+  EXPECT_NE(findings[1].sentence.find("net.ipv4.conf.eth1.accept_local=1"), std::string::npos);
 }
 
 TEST_F(Checks, sysctl_names_of_vlan_interfaces_have_slashes) {
