@@ -41,7 +41,7 @@ def clients(lab, family):
 
 
 def scene(name, lab, family, flooded):
-    before = lab.spoofed_at_server()
+    before = lab.flood_at_server()
     if flooded:
         with lab.flood(FLOOD_PPS, family=family):
             time.sleep(1)  # the flood's own start-up: it is to be there before the clients are
@@ -49,7 +49,7 @@ def scene(name, lab, family, flooded):
     else:
         result = clients(lab, family)
     say(f"  {name}: {result['ok']} of {result['connections']} pages loaded")
-    return Scene(name, result, lab.spoofed_at_server() - before)
+    return Scene(name, result, lab.flood_at_server() - before)
 
 
 def ordinary_server(lab, cookies):

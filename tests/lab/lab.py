@@ -94,6 +94,11 @@ class Lab:
         """Packets of spoofed sources that reached the server so far."""
         return self.server.nft_counter("lab", "spoofed")
 
+    def flood_at_server(self):
+        """Of these, the flood's own. (To a SYN-ACK that is repeated from before it was protected, synward
+        answers with the RST that frees the server's half-open connection.)"""
+        return self.server.nft_counter("lab", "spoofed_syns")
+
     def packets(self, interface="m0"):
         """(received, sent) packets of a card of the middlebox; sent includes those for which the
         other end, a sink that shares its core with the generator, had no room."""

@@ -215,12 +215,16 @@ class Network:
         # included, and what of the flood reached the server.
         xdp = self.options.sink == "xdp"
         discard = "" if xdp else f"ip daddr {SPOOFED4} drop\nip6 daddr {SPOOFED6} drop"
-        count = f"ip saddr {SPOOFED4} counter name spoofed\nip6 saddr {SPOOFED6} counter name spoofed"
+        syn = "tcp flags & (syn | ack) == syn"
+        count = "\n".join(f"{which} saddr {sources} counter name spoofed\n"
+                          f"{which} saddr {sources} {syn} counter name spoofed_syns"
+                          for which, sources in (("ip", SPOOFED4), ("ip6", SPOOFED6)))
         for ns, interface, rules in ((self.client, "c0", discard), (self.server, "s0", count)):
             ns.nft(f"""
                 table netdev lab {{
                   counter tcp_arrived {{ }}
                   counter spoofed {{ }}
+                  counter spoofed_syns {{ }}
                   chain arriving {{
                     type filter hook ingress device {interface} priority -500; policy accept;
                     meta l4proto tcp counter name tcp_arrived
