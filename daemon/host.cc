@@ -13,10 +13,14 @@ io::NetworkPlan network_plan(const config::Settings& settings) {
   io::NetworkPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
+                       .transparent = {},
                        .own = io::host_addresses(),
                        .translates = false};
   for (const config::Service& service : settings.services) {
-    for (const wire::Endpoint& listen : service.listen) plan.listens.push_back(listen.address);
+    for (const wire::Endpoint& listen : service.listen) {
+      plan.listens.push_back(listen.address);
+      if (service.backends.empty()) plan.transparent.push_back(listen.address);
+    }
     plan.translates = plan.translates || !service.backends.empty();
   }
   return plan;
@@ -46,7 +50,7 @@ std::vector<std::string> host_warnings(const config::Settings& settings) {
   const io::NetworkPlan plan = network_plan(settings);
   std::vector<std::string> warnings = sentences(io::check_forwarding(plan));
   for (const std::string& obstacle : sentences(io::answer_obstacles(plan))) {
-    warnings.push_back("clients of services with `backends` get no answers: " + obstacle);
+    warnings.push_back("clients get no answers: " + obstacle);
   }
   return warnings;
 }

@@ -9,6 +9,7 @@
 
 #include "config/load.h"
 #include "daemon/daemon.h"
+#include "daemon/host.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/interfaces.h"
 #include "daemon/service/log.h"
@@ -58,6 +59,7 @@ void Daemon::reload() {
   good = good && take_over(loaded.settings);
   collector_->reload_finished(good);
   if (good) {
+    for (const std::string& warning : host_warnings(settings_)) service::log_warning("{}", warning);
     service::log_info("reloaded: protecting {} service(s)", settings_.services.size());
   } else {
     service::log_error("{} was not loaded: everything stays as it was", config_file_);

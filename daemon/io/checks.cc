@@ -196,6 +196,15 @@ Findings in_place_obstacles(const NetworkPlan& plan) {
 
 Findings answer_obstacles(const NetworkPlan& plan) {
   Findings findings;
+  for (const wire::Address& address : plan.transparent) {
+    if (std::ranges::find(plan.own, address) == plan.own.end()) continue;
+    findings.push_back(
+        {.fatal = false,
+         .sentence = fmt::format("{} is an address of this machine, and its service has no "
+                                 "`backends`; a server on this machine needs a network namespace "
+                                 "of its own, and `backends` that name its address there",
+                                 wire::to_string(address))});
+  }
   if (!uses_ipv4(plan) || !plan.translates) return findings;
   for (const std::string& interface : plan.server_interfaces) {
     find_strict_reverse_path(plan, interface, findings);

@@ -29,7 +29,8 @@ struct NetworkPlan {
   std::vector<std::string> client_interfaces;
   std::vector<std::string> server_interfaces;
   std::vector<wire::Address> listens;
-  std::vector<wire::Address> own;  // host_addresses()
+  std::vector<wire::Address> transparent;  // those of `listens` that are the servers' own
+  std::vector<wire::Address> own;          // host_addresses()
   // Backends have other addresses than the services: their packets get a new source.
   bool translates = false;
   std::string sysctl = "/proc/sys";
@@ -45,9 +46,9 @@ Findings check_forwarding(const NetworkPlan& plan);
 // the redirects that it sends (no sysctl keeps it) are dropped by the ruleset.
 Findings in_place_obstacles(const NetworkPlan& plan);
 
-// Why the kernel would drop what backends at other addresses send: once translated it arrives from
-// the servers' side with the service's address as source. No connection of such a service works
-// then. IPv4 alone, as above.
+// Why what servers send would not reach clients, so that no connection works. What backends at
+// other addresses send arrives, once translated, from the servers' side with the service's address
+// as source (IPv4 alone, as above). What a process on this machine sends never arrives at all.
 Findings answer_obstacles(const NetworkPlan& plan);
 
 }  // namespace synward::io

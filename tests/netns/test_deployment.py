@@ -99,6 +99,14 @@ def test_answers_that_the_kernel_would_drop_are_told_at_start(defence):
         assert "`sysctl -w net.ipv4.conf.m1.accept_local=1`" in daemon.log()
 
 
+def test_a_server_on_this_machine_is_told_at_start(defence):
+    with labs.Lab() as lab:
+        service = {"name": "own", "listen": [f"{network.GATEWAY_CLIENT[4]}:80"]}
+        daemon = lab.protect(defence(services=[service]))
+        assert "get no answers: 203.0.113.1 is an address of this machine" in daemon.log()
+        assert "network namespace" in daemon.log()
+
+
 @FAMILIES
 def test_a_firewall_that_lets_pass_what_conntrack_knows(fresh_lab, family):
     lab = fresh_lab

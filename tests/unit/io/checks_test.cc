@@ -94,6 +94,17 @@ TEST_F(Checks, answers_of_backends_at_other_addresses_are_routed_as_the_services
   EXPECT_NE(findings[1].sentence.find("net.ipv4.conf.eth1.accept_local=1"), std::string::npos);
 }
 
+TEST_F(Checks, a_server_on_this_machine_is_no_server_behind_it) {
+  plan.transparent = plan.listens;
+  EXPECT_TRUE(answer_obstacles(plan).empty());
+  plan.own = {*wire::parse_address("203.0.113.10")};
+  const Findings findings = answer_obstacles(plan);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_NE(
+      findings[0].sentence.find("203.0.113.10 is an address of this machine, and its service"),
+      std::string::npos);
+}
+
 TEST_F(Checks, sysctl_names_of_vlan_interfaces_have_slashes) {
   plan.client_interfaces = {"eth0.100"};
   set_ipv4("eth0.100", "rp_filter", 1);
