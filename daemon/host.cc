@@ -37,8 +37,11 @@ std::vector<std::string> sentences(const io::Findings& findings) {
 std::expected<void, std::string> check_host(const config::Settings& settings) {
   std::vector<std::string> wanted = settings.interfaces.client;
   wanted.insert(wanted.end(), settings.interfaces.server.begin(), settings.interfaces.server.end());
-  for (const io::Findings& findings : {io::check_capabilities(settings.realtime.has_value()),
-                                       io::check_interfaces(wanted, io::interface_names())}) {
+  const io::Findings realtime = settings.realtime
+                                    ? io::check_realtime(*settings.realtime, io::realtime_limit())
+                                    : io::Findings{};
+  for (const io::Findings& findings :
+       {io::check_capabilities(), realtime, io::check_interfaces(wanted, io::interface_names())}) {
     for (const io::Finding& finding : findings) {
       if (finding.fatal) return std::unexpected(finding.sentence);
     }

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <numeric>
 #include <optional>
@@ -127,21 +129,17 @@ void find_refused_local_source(const NetworkPlan& plan, const std::string& inter
 
 }  // namespace
 
-Findings check_capabilities(bool realtime, bool (*held)(unsigned)) {
+Findings check_capabilities(bool (*held)(unsigned)) {
   struct Need {
     unsigned capability;
     const char* name;
     const char* purpose;
-    bool needed;
   };
-  const Need needs[] = {
-      {CAP_NET_ADMIN, "CAP_NET_ADMIN", "packet queues and nftables", true},
-      {CAP_NET_RAW, "CAP_NET_RAW", "raw sockets", true},
-      {CAP_SYS_NICE, "CAP_SYS_NICE", "`realtime`", realtime},
-  };
+  constexpr std::array needs{Need{CAP_NET_ADMIN, "CAP_NET_ADMIN", "packet queues and nftables"},
+                             Need{CAP_NET_RAW, "CAP_NET_RAW", "raw sockets"}};
   Findings findings;
   for (const Need& need : needs) {
-    if (!need.needed || held(need.capability)) continue;
+    if (held(need.capability)) continue;
     findings.push_back(
         {.fatal = true,
          .sentence = fmt::format("{} is missing ({}); add it to AmbientCapabilities= or run under "
@@ -149,6 +147,23 @@ Findings check_capabilities(bool realtime, bool (*held)(unsigned)) {
                                  need.name, need.purpose)});
   }
   return findings;
+}
+
+Findings check_realtime(int priority, int limit, bool (*held)(unsigned)) {
+  if (limit >= priority || held(CAP_SYS_NICE)) return {};
+  return {
+      {.fatal = true,
+       .sentence = fmt::format("`realtime: {}` is not allowed to this process; set LimitRTPRIO={} "
+                               "and RestrictRealtime=no in a drop-in of the unit (example: "
+                               "realtime.conf)",
+                               priority, priority)}};
+}
+
+int realtime_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) return 0;
+  constexpr rlim_t highest = 99;
+  return static_cast<int>(std::min(limit.rlim_cur, highest));
 }
 
 Findings check_interfaces(const std::vector<std::string>& wanted,

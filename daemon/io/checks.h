@@ -18,8 +18,13 @@ struct Finding {
 };
 using Findings = std::vector<Finding>;
 
-// CAP_NET_ADMIN and CAP_NET_RAW; CAP_SYS_NICE too for realtime priorities.
-Findings check_capabilities(bool realtime, bool (*held)(unsigned) = has_capability);
+// CAP_NET_ADMIN and CAP_NET_RAW.
+Findings check_capabilities(bool (*held)(unsigned) = has_capability);
+
+// A realtime priority needs a limit (RLIMIT_RTPRIO) that is as high, or CAP_SYS_NICE.
+Findings check_realtime(int priority, int limit, bool (*held)(unsigned) = has_capability);
+// RLIMIT_RTPRIO of this process.
+int realtime_limit();
 
 // Each of `wanted` that is not in `existing` (interface_names()).
 Findings check_interfaces(const std::vector<std::string>& wanted,

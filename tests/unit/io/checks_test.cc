@@ -131,15 +131,23 @@ TEST_F(Checks, forwarding_is_checked_for_families_in_use) {
 }
 
 TEST(CheckCapabilities, names_what_is_missing) {
-  EXPECT_TRUE(check_capabilities(true, [](unsigned) { return true; }).empty());
-  const auto missing = check_capabilities(false, [](unsigned) { return false; });
+  EXPECT_TRUE(check_capabilities([](unsigned) { return true; }).empty());
+  const auto missing = check_capabilities([](unsigned) { return false; });
   ASSERT_EQ(missing.size(), 2U);
   EXPECT_TRUE(missing[0].fatal);
   EXPECT_EQ(missing[1].sentence,
             "CAP_NET_RAW is missing (raw sockets); add it to AmbientCapabilities= or run under the "
             "shipped unit");
-  const auto nice = check_capabilities(true, [](unsigned cap) { return cap != CAP_SYS_NICE; });
-  ASSERT_EQ(nice.size(), 1U);
+}
+
+TEST(CheckRealtime, wants_the_limit_or_the_capability) {
+  const auto no_capability = [](unsigned) { return false; };
+  EXPECT_TRUE(check_realtime(50, 50, no_capability).empty());
+  EXPECT_TRUE(check_realtime(50, 0, [](unsigned cap) { return cap == CAP_SYS_NICE; }).empty());
+  const auto refused = check_realtime(50, 49, no_capability);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_TRUE(refused[0].fatal);
+  EXPECT_NE(refused[0].sentence.find("LimitRTPRIO=50"), std::string::npos);
 }
 
 TEST(CheckInterfaces, suggests_a_near_name) {
