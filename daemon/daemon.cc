@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/random.h>
 
@@ -22,6 +23,8 @@ namespace {
 using Result = std::expected<void, std::string>;
 
 constexpr std::chrono::milliseconds turn{250};
+// Half of the unit's TimeoutStopSec=.
+constexpr std::chrono::seconds stop_patience{5};
 
 flow::HashKey random_hash_key() {
   flow::HashKey key{};
@@ -49,6 +52,15 @@ std::vector<int> usable_cpus() {
   return cpus;
 }
 
+// It is fed once a turn, which systemd wants to be twice in its interval.
+Result check_watchdog() {
+  const auto interval = service::watchdog_interval();
+  if (!interval || *interval >= 4 * turn) return {};
+  return std::unexpected(
+      fmt::format("WatchdogSec= is {} ms: synward reports four times a second; set at least 1s",
+                  std::chrono::duration_cast<std::chrono::milliseconds>(*interval).count()));
+}
+
 }  // namespace
 
 Daemon::Daemon(const config::Settings& settings, std::string config_file)
@@ -62,6 +74,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
   std::unique_ptr<Daemon> daemon(new Daemon(settings, std::move(config_file)));
 
   // 1. What must be there: capabilities, interfaces. What should be, is said.
+  if (auto checked = check_watchdog(); !checked) return std::unexpected(checked.error());
   if (auto checked = check_host(settings); !checked) return std::unexpected(checked.error());
   for (const std::string& warning : host_warnings(settings)) service::log_warning("{}", warning);
 
@@ -166,26 +179,37 @@ void Daemon::choose_reply_path() {
   }
 }
 
-void Daemon::run(service::Signals& signals) {
+bool Daemon::run(service::Signals& signals) {
   for (unsigned turns = 0;; ++turns) {
     const auto signal = signals.wait(turn);
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) reload();
-    watch_reply_path();
     if (turns % 4 == 0) every_second();
+    every_turn();
   }
-  stop();
+  return stop();
 }
 
 // Connections first: once the rules are gone, their segments pass untranslated. Then the rules,
-// then the queues, so that no packet waits for a reader that has left.
-void Daemon::stop() {
+// then the queues, so that no packet waits for a reader that has left. A worker that hangs is not
+// waited for: the servers must be reachable again before a service manager loses patience.
+bool Daemon::stop() {
   service::notify_stopping();
+  service::notify_status("stopping");
   service::log_info("stopping: connections are reset, then the rules go");
   directives_.stop = true;
   for (const Worker& worker : workers_) worker.wake();
-  for (Worker& worker : workers_) worker.join();
+  const Instant deadline = io::now() + stop_patience;
+  bool all_ended = true;
+  for (unsigned index = 0; index < workers_count_; ++index) {
+    while (!workers_[index].ended() && io::now() < deadline) poll(nullptr, 0, 1);
+    if (workers_[index].ended()) continue;
+    all_ended = false;
+    service::log_error("worker {} hangs: its connections were not reset, the rules go all the same",
+                       index);
+  }
   if (auto removed = ruleset_->remove(); !removed) service::log_error("{}", removed.error());
+  return all_ended;
 }
 
 Daemon::~Daemon() {

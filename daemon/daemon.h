@@ -18,6 +18,7 @@
 #include "daemon/plan.h"
 #include "daemon/service/signals.h"
 #include "daemon/service_layout.h"
+#include "daemon/status.h"
 #include "daemon/worker.h"
 
 namespace synward {
@@ -31,8 +32,9 @@ class Daemon {
                                                                    std::string config_file);
   ~Daemon();
 
-  // Until TERM or INT; then the ordered stop. HUP reads the configuration file again.
-  void run(service::Signals& signals);
+  // Until TERM or INT; then the ordered stop. HUP reads the configuration file again. False if a
+  // worker hangs: the rules are gone, but the process must end without waiting for that thread.
+  bool run(service::Signals& signals);
 
  private:
   Daemon(const config::Settings& settings, std::string config_file);
@@ -48,8 +50,11 @@ class Daemon {
   bool hand_to_workers(const config::Settings& settings, const ServiceLayout& layout,
                        const OfferKeeper& offers);
 
-  void stop();
+  bool stop();
+  // --- watch.cc ---
+  void every_turn();
   void every_second();
+  void tell_status();
   void watch_reply_path();
   void renew_offers();
   std::optional<std::string> examine() const;
@@ -73,6 +78,8 @@ class Daemon {
   std::shared_ptr<metrics::Collector> collector_;
   std::unique_ptr<metrics::Exposer> exposer_;
 
+  StatusLine status_;
+  bool reload_refused_ = false;  // the last one
   std::vector<std::uint64_t> progress_seen_;
   std::vector<int> seconds_without_progress_;
   std::uint64_t synacks_sent_before_ = 0;                      // at the last turn

@@ -2,6 +2,7 @@
 //
 // synward: from the command line to the running daemon, in order.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -31,8 +32,9 @@ int run(const config::Settings& settings, const std::string& config_file) {
     return service::exit_failure;
   }
   service::notify_ready();
-  (*daemon)->run(*signals);
-  return service::exit_ok;
+  if ((*daemon)->run(*signals)) return service::exit_ok;
+  // To wait for the thread that hangs is what a destructor would do.
+  _exit(service::exit_failure);
 }
 
 int synward_main(int argc, char** argv) {

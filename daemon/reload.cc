@@ -58,12 +58,14 @@ void Daemon::reload() {
   }
   good = good && take_over(loaded.settings);
   collector_->reload_finished(good);
+  reload_refused_ = !good;
   if (good) {
     for (const std::string& warning : host_warnings(settings_)) service::log_warning("{}", warning);
     service::log_info("reloaded: protecting {} service(s)", settings_.services.size());
   } else {
     service::log_error("{} was not loaded: everything stays as it was", config_file_);
   }
+  tell_status();
   service::notify_ready();
 }
 

@@ -56,10 +56,28 @@ void Daemon::every_second() {
     progress_seen_[i] = progress;
   }
   auto unhealthy = examine();
-  if (!unhealthy) service::notify_watchdog();
-  const std::lock_guard lock(health_mutex_);
-  if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
-  unhealthy_ = std::move(unhealthy);
+  {
+    const std::lock_guard lock(health_mutex_);
+    if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
+    unhealthy_ = std::move(unhealthy);
+  }
+  tell_status();
+}
+
+void Daemon::every_turn() {
+  watch_reply_path();
+  // Only this thread writes it.
+  if (!unhealthy_) service::notify_watchdog();
+}
+
+void Daemon::tell_status() {
+  StatusFigures figures;
+  {
+    const std::lock_guard no_growth(directives_.counters_growth);
+    figures = sum_figures(settings_.services.size(), counters_);
+  }
+  if (const auto line = status_.turn(io::now(), figures, unhealthy_, reload_refused_))
+    service::notify_status(*line);
 }
 
 void Daemon::renew_offers() {

@@ -48,12 +48,8 @@ Worker::Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue,
       directives_(directives),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-void Worker::join() {
-  if (thread_.joinable()) thread_.join();
-}
-
 Worker::~Worker() {
-  join();
+  if (thread_.joinable()) thread_.join();
   if (wake_fd_ >= 0) close(wake_fd_);
 }
 
@@ -81,6 +77,7 @@ void Worker::run() {
     ready = more.flow || more.syn ? Ready{.flow = true, .syn = true} : wait(now);
   }
   reset_connections();
+  ended_.store(true, std::memory_order_release);
 }
 
 void Worker::set_scheduling() const {

@@ -54,7 +54,9 @@ class Worker {
 
   void start();
   void wake() const;
-  void join();  // after directives.stop; the queues stay open, so that the rules can go first
+  // After directives.stop; the queues stay open, so that the rules can go first. The destructor
+  // waits for a thread that has not ended.
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
   // Grows at least once a second while the thread runs its loop.
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   // The last of directives.reloads that it works by.
@@ -89,6 +91,7 @@ class Worker {
   int wake_fd_;
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<std::uint32_t> reloads_taken_{0};
+  std::atomic<bool> ended_{false};
   std::thread thread_;
 };
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TERM: connections are ended on both sides, then nothing of synward remains and traffic passes."""
 
+import signal
 import socket
+import time
 
 import pytest
 
-from lab import network, synward, wait
+from lab import network, synward, threads, wait
 
 pytestmark = pytest.mark.synward
 
@@ -47,7 +49,35 @@ def test_killed_daemon_leaves_no_rule(fresh_lab):
     assert lab.load(20)["ok"] == 20
 
 
-def test_stop_during_a_flood(fresh_lab):
-    with fresh_lab.flood(100_000, seconds=20):
-        wait.until(lambda: fresh_lab.defence.metrics().total("syns_received_total") > 20_000, "the flood")
-        fresh_lab.unprotect()
+def test_stop_under_load(fresh_lab):
+    """In a flood, with connections on both sides to be reset: the contract is two seconds."""
+    lab, daemon = fresh_lab, fresh_lab.defence
+    with lab.flood(50_000, seconds=60):
+        with lab.holding(1000, hold_seconds=60), lab.holding(1000, family=6, hold_seconds=60):
+            wait.until(lambda: daemon.metrics().total("connections", side="client", state="established") >= 2000,
+                       "the connections", timeout=30)
+            wait.until(lambda: daemon.metrics().total("syns_received_total") > 20_000, "the flood")
+            begun = time.monotonic()
+            daemon.process.send_signal(signal.SIGTERM)
+            assert daemon.process.wait(20) == 0, daemon.log()
+            took = time.monotonic() - begun
+            assert not synward.leftovers(lab.middlebox)
+            wait.until(lambda: not server_connections(lab), "the servers' sides to be reset", timeout=5)
+    assert took < 2, f"it took {took:.1f} s"
+    lab.forget()
+    assert lab.load(20)["ok"] == 20, "straight to the server"
+
+
+def test_stop_does_not_wait_for_a_worker_that_hangs(fresh_lab):
+    """Exit 1 with a sentence, and the servers can be reached: no rule, no queue."""
+    lab, daemon = fresh_lab, fresh_lab.defence
+    with threads.halted(threads.named(daemon.process.pid, "worker-0")) as worker:
+        begun = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        wait.until(worker.ended, "the process to end")
+        assert daemon.process.wait(5) == 1
+        assert time.monotonic() - begun < 8, "longer than half of TimeoutStopSec= and a little"
+    lab.forget()
+    assert "worker 0 hangs: its connections were not reset, the rules go all the same" in daemon.log()
+    assert not synward.leftovers(lab.middlebox)
+    assert lab.load(20)["ok"] == 20, "on_exit: pass"
