@@ -13,12 +13,18 @@ build_packages=(
 # To run real servers and clients in network namespaces.
 lab_packages=(
   curl ethtool iperf3 iproute2 nftables nginx-light openssh-client openssh-server
-  procps prometheus python3-pytest python3-scapy tcpdump util-linux
+  procps prometheus python3-pytest python3-scapy systemd tcpdump util-linux
 )
 # To check the sources, and to build them with sanitizers.
 check_packages=(clang-format-19 clang-tidy-19 clang-tools-19 git libclang-rt-19-dev shellcheck)
 # To compare with others.
 bench_packages=(haproxy linux-perf wrk)
+
+# To boot a Debian in an emulated machine, and what is in that Debian beside synward's libraries.
+system_packages=(cpio debootstrap qemu-system-x86)
+guest_packages=(
+  curl dbus ethtool iproute2 kmod linux-image-amd64 nftables nginx-light procps python3 systemd systemd-sysv
+)
 
 # Packages whose service would run by itself, with the next boot at the latest.
 service_units=(nginx-common:nginx openssh-server:ssh prometheus:prometheus haproxy:haproxy)
