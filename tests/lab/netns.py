@@ -39,11 +39,11 @@ def run(command, check=True, text=True, timeout=120, **options):
 
 
 class Namespace:
-    """One network namespace, deleted by close()."""
+    """One network namespace, deleted by close(); or that of a process, by another name."""
 
-    def __init__(self, name):
+    def __init__(self, name, of_process=None):
         self.name = name
-        run(["ip", "netns", "add", name])
+        run(["ip", "netns", "attach", name, of_process] if of_process else ["ip", "netns", "add", name])
         self._fd = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
         self.ip("link", "set", "lo", "up")
 

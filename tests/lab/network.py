@@ -199,11 +199,14 @@ class Network:
     def _neighbour(ns, device, address, peer):
         ns.ip("neigh", "replace", address, "lladdr", MAC[peer], "nud", "permanent", "dev", device)
 
-    def _settings(self):
+    def _forward(self):
         self.middlebox.set_sysctls({
             "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1,
             **{f"net.ipv4.conf.{which}.{key}": 0 for which in ("all", "default", "m0", self._card_to_server())
                for key in ("rp_filter", "send_redirects")}})
+
+    def _settings(self):
+        self._forward()
         for ns in (self.client, self.server):
             ns.set_sysctls({"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0,
                             "net.core.somaxconn": 65535, "net.ipv4.tcp_max_syn_backlog": 65535,
