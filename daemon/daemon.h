@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/incidents.h"
 #include "daemon/io/nfqueue.h"
 #include "daemon/io/ruleset.h"
 #include "daemon/key_file.h"
@@ -55,6 +56,7 @@ class Daemon {
   void every_turn();
   void every_second();
   void tell_status();
+  void tell_incidents();
   void watch_reply_path();
   void renew_offers();
   std::optional<std::string> examine() const;
@@ -79,6 +81,8 @@ class Daemon {
   std::unique_ptr<metrics::Exposer> exposer_;
 
   StatusLine status_;
+  Incidents incidents_;
+  bool protecting_ = false;      // it was healthy once
   bool reload_refused_ = false;  // the last one
   std::vector<std::uint64_t> progress_seen_;
   std::vector<int> seconds_without_progress_;

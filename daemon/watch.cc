@@ -43,8 +43,8 @@ std::vector<metrics::QueueSample> Daemon::queue_samples() const {
 
 void Daemon::every_second() {
   if (clock_->stepped(io::wall_offset())) {
-    service::log_warning(
-        "the wall clock was stepped; cookies of either time are accepted for 128 s");
+    static service::RateLimitedLog log(service::LogLevel::warning, 3, std::chrono::minutes(1));
+    log.log("the wall clock was stepped; cookies of either time are accepted for 128 s");
     directives_.wall_offset = clock_->offset().count();
     directives_.clock_steps.fetch_add(1, std::memory_order_release);
   }
@@ -59,9 +59,12 @@ void Daemon::every_second() {
   {
     const std::lock_guard lock(health_mutex_);
     if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
+    if (!unhealthy && unhealthy_ && protecting_) service::log_info("healthy again");
     unhealthy_ = std::move(unhealthy);
+    protecting_ = true;
   }
   tell_status();
+  tell_incidents();
 }
 
 void Daemon::every_turn() {
@@ -78,6 +81,19 @@ void Daemon::tell_status() {
   }
   if (const auto line = status_.turn(io::now(), figures, unhealthy_, reload_refused_))
     service::notify_status(*line);
+}
+
+void Daemon::tell_incidents() {
+  const std::vector<metrics::ServiceNames> names = layout_.names();
+  const std::vector<metrics::QueueSample> queues = queue_samples();
+  const std::lock_guard no_growth(directives_.counters_growth);
+  const IncidentView view{.services = names,
+                          .workers = counters_,
+                          .queues = queues,
+                          .watermarks = {.high = settings_.half_open.high_watermark_percent,
+                                         .low = settings_.half_open.low_watermark_percent}};
+  for (const Incidents::Line& line : incidents_.turn(io::now(), view))
+    service::write_log(line.level, line.text);
 }
 
 void Daemon::renew_offers() {

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The log has what changed and what was refused, each kind once in a while; never a line a packet."""
+
+import time
+
+import pytest
+
+from lab import network, pairs, wait
+from lab import lab as labs
+
+pytestmark = pytest.mark.synward
+
+REFUSING = f"{network.SERVICE[4]}:9"
+
+
+@pytest.fixture(name="narrow", scope="module")
+def _narrow(defence):
+    """Entries live for three seconds, and a flood fills them soon; one service has no living backend."""
+    services = [{"name": "web", "listen": [network.endpoint(4)]},
+                {"name": "dead", "listen": [f"{network.server_address(4, 30)}:80"], "backends": [REFUSING]}]
+    half_open = {"backlog": 2000, "synack_timeout": "1s", "synack_retries": 1}
+    with labs.Lab(defence(services=services, half_open=half_open)) as lab:
+        yield lab
+
+
+def connect_in_vain(lab):
+    with lab.client.socket(pairs.family_of(4)) as client:
+        client.settimeout(pairs.PATIENCE)
+        with pytest.raises(ConnectionResetError):
+            client.connect((network.server_address(4, 30), 80))
+            client.recv(1)
+
+
+def test_a_flood_is_two_lines(narrow):
+    lines = len(narrow.defence.log().splitlines())
+    with narrow.flood(20_000, seconds=5):
+        wait.until(lambda: "web: the half-open queue is above its high watermark" in narrow.defence.log(),
+                   "the pressure to be told")
+    wait.until(lambda: "web: the half-open queue is below its low watermark again" in narrow.defence.log(),
+               "its end to be told", timeout=15)
+    told = narrow.defence.log().splitlines()[lines:]
+    assert len([line for line in told if "half-open queue" in line]) == 2, told
+    # What else a busy machine may give cause for: a queue that was full, once per queue and kind.
+    assert len(told) <= 2 + 8, told
+
+
+def test_a_backend_that_refuses_is_told_once_a_minute(narrow):
+    """The log is written once a second: connections go on failing for three of them."""
+    daemon, told = narrow.defence, f"dead: backend {REFUSING} refused"
+    connect_in_vain(narrow)
+    wait.until(lambda: told in daemon.log(), "the refusal to be told")
+    refused, until = 0, time.monotonic() + 3
+    while time.monotonic() < until:
+        connect_in_vain(narrow)
+        refused += 1
+    assert daemon.metrics().total("backend_failures_total", protected_service="dead", reason="refused") == 1 + refused
+    assert refused > 10 and daemon.log().count(told) == 1
