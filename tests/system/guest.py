@@ -139,6 +139,8 @@ def broken_reload(peers):
     machine.said("synward.yaml:")
     tell(next(line for line in machine.journal().splitlines() if "synward.yaml:" in line))
     expect(machine.show("ActiveState") == "active" and machine.main_pid() == pid, "not running as before")
+    wait.until(lambda: "refused" in machine.show("StatusText"), "the refusal", timeout=machine.PATIENCE)
+    expect(machine.scrape().total("config_last_reload_successful") == 0, "the metric")
     expect("protecting 2 services" in machine.show("StatusText") and peers.fetch_both(), "not protecting as before")
 
 
