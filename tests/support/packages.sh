@@ -13,7 +13,7 @@ build_packages=(
 # To run real servers and clients in network namespaces.
 lab_packages=(
   curl ethtool iperf3 iproute2 nftables nginx-light openssh-client openssh-server
-  procps prometheus python3-pytest python3-scapy systemd tcpdump util-linux
+  procps prometheus python3-pytest python3-scapy python3-yaml systemd tcpdump util-linux
 )
 # To check the sources, and to build them with sanitizers.
 check_packages=(clang-format-19 clang-tidy-19 clang-tools-19 git libclang-rt-19-dev shellcheck)
