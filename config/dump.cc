@@ -47,7 +47,7 @@ void dump_service(std::string& text, const Service& service) {
   text += fmt::format("  - name: {}\n", in_quotes(service.name));
   text += fmt::format("    listen: {}\n", endpoints_list(service.listen));
   if (!service.backends.empty()) {
-    text += fmt::format("    backends: {}\n", endpoints_list(service.backends));
+    text += fmt::format("    backends: {}\n", list_of<Backend>(service.backends, format_backend));
   }
   text += fmt::format("    when_down: {}\n", when_down_words.name_of(service.when_down));
 }

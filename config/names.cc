@@ -7,6 +7,7 @@
 #include <array>
 
 #include "config/problem.h"
+#include "config/ranges.h"
 #include "config/suggest.h"
 
 namespace synward::config {
@@ -16,6 +17,7 @@ using std::unexpected;
 
 constexpr std::size_t interface_name_bytes_max = 15;  // IFNAMSIZ - 1
 constexpr std::size_t service_name_bytes_max = 64;
+constexpr std::string_view weight_option = " weight=";
 
 constexpr std::array<Word<WhenDown>, 2> when_down_table{
     {{"drop", WhenDown::drop}, {"reset", WhenDown::reset}}};
@@ -116,6 +118,31 @@ Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text) {
   const std::string_view reason = unusable(endpoint->address);
   if (reason.empty()) return *endpoint;
   return unexpected(fmt::format("{} is {}; nobody can connect to it", quoted(text), reason));
+}
+
+Parsed<Backend> parse_backend(std::string_view text) {
+  Backend backend;
+  const std::size_t blank = text.find(' ');
+  if (blank != std::string_view::npos) {
+    const std::string_view option = text.substr(blank);
+    if (!option.starts_with(weight_option)) {
+      return unexpected(
+          fmt::format("{} is neither ADDRESS:PORT nor ADDRESS:PORT weight=N", quoted(text)));
+    }
+    const auto weight = range::backend_weight(option.substr(weight_option.size()));
+    if (!weight) return unexpected(fmt::format("weight {}", weight.error()));
+    backend.weight = *weight;
+  }
+  const auto endpoint = parse_unicast_endpoint(text.substr(0, blank));
+  if (!endpoint) return unexpected(endpoint.error());
+  backend.endpoint = *endpoint;
+  return backend;
+}
+
+std::string format_backend(const Backend& backend) {
+  std::string text = wire::to_string(backend.endpoint);
+  if (backend.weight != 1) text += fmt::format("{}{}", weight_option, backend.weight);
+  return text;
 }
 
 Parsed<wire::Endpoint> parse_metrics_endpoint(std::string_view text) {

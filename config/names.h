@@ -26,6 +26,9 @@ struct AbsolutePath {
 // An address and port a client can connect to, so not the unspecified, a multicast or broadcast
 // one.
 Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text);
+// ADDRESS:PORT, or ADDRESS:PORT weight=N.
+Parsed<Backend> parse_backend(std::string_view text);
+std::string format_backend(const Backend& backend);
 // Where the daemon itself binds: IPv4 only, and 0.0.0.0 means every interface.
 Parsed<wire::Endpoint> parse_metrics_endpoint(std::string_view text);
 

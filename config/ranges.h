@@ -13,6 +13,7 @@ inline constexpr std::size_t interfaces_max = 64;
 inline constexpr std::size_t services_max = 1024;
 inline constexpr std::size_t listens_max = 256;
 inline constexpr std::size_t backends_max = 64;  // one bit each in a flow
+inline constexpr NumberIn backend_weight{1, 256};
 
 inline constexpr NumberIn backlog{1, 16'777'216};
 inline constexpr DurationIn synack_timeout{10ms, 64s};

@@ -25,13 +25,20 @@ struct Endpoints {
   bool complete = false;  // there, and nothing in it was refused
 };
 
-Endpoints read_endpoints(Section& section, std::string_view key, std::size_t items_max) {
+Parsed<Backend> parse_listen(std::string_view text) {
+  const auto endpoint = parse_unicast_endpoint(text);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  return Backend{.endpoint = *endpoint};
+}
+
+Endpoints read_endpoints(Section& section, std::string_view key, std::size_t items_max,
+                         Parsed<Backend> (*parse)(std::string_view)) {
   Endpoints result;
   const auto* items = section.list(key, items_max);
   if (items == nullptr) return result;
   for (const Element& item : *items) {
-    const auto endpoint = section.parse_scalar(item, key, parse_unicast_endpoint);
-    if (endpoint) result.good.push_back({*endpoint, item.place});
+    const auto parsed = section.parse_scalar(item, key, parse);
+    if (parsed) result.good.push_back({parsed->endpoint, item.place, parsed->weight});
   }
   result.complete = result.good.size() == items->size();
   return result;
@@ -40,7 +47,7 @@ Endpoints read_endpoints(Section& section, std::string_view key, std::size_t ite
 // Two series of metrics cannot have one label.
 void check_repeated_backends(Section& section, const std::vector<PlacedEndpoint>& backends) {
   std::map<wire::Endpoint, Place> seen;
-  for (const auto& [endpoint, place] : backends) {
+  for (const auto& [endpoint, place, weight] : backends) {
     const auto [earlier, inserted] = seen.try_emplace(endpoint, place);
     if (inserted) continue;
     section.report(place, "backends",
@@ -49,23 +56,17 @@ void check_repeated_backends(Section& section, const std::vector<PlacedEndpoint>
   }
 }
 
-std::vector<wire::Endpoint> without_places(const std::vector<PlacedEndpoint>& placed) {
-  std::vector<wire::Endpoint> result;
-  result.reserve(placed.size());
-  for (const PlacedEndpoint& item : placed) result.push_back(item.endpoint);
-  return result;
-}
-
 Service read_service(Section& section, ServiceRegistry& registry) {
   Service service;
   const Origin name = section.read_required("name", parse_service_name, service.name);
   if (name.place && name.valid) registry.add_name(section, service.name, *name.place);
 
   section.require("listen");
-  const Endpoints listens = read_endpoints(section, "listen", range::listens_max);
+  const Endpoints listens = read_endpoints(section, "listen", range::listens_max, parse_listen);
   for (const PlacedEndpoint& listen : listens.good) registry.add_listen(section, listen);
 
-  const Endpoints backends = read_endpoints(section, "backends", range::backends_max);
+  const Endpoints backends =
+      read_endpoints(section, "backends", range::backends_max, parse_backend);
   check_repeated_backends(section, backends.good);
   if (backends.complete) check_families(section, listens.good, backends.good);
 
@@ -73,8 +74,10 @@ Service read_service(Section& section, ServiceRegistry& registry) {
   Protection protection = Protection::always;
   section.read("mode", OneOf<Protection>{protection_table}, protection);
   section.finish();
-  service.listen = without_places(listens.good);
-  service.backends = without_places(backends.good);
+  for (const PlacedEndpoint& item : listens.good) service.listen.push_back(item.endpoint);
+  for (const PlacedEndpoint& item : backends.good) {
+    service.backends.push_back({item.endpoint, item.weight});
+  }
   return service;
 }
 

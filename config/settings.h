@@ -32,10 +32,16 @@ struct Interfaces {
   bool operator==(const Interfaces&) const = default;
 };
 
+struct Backend {
+  wire::Endpoint endpoint;
+  std::uint32_t weight = 1;  // its share of new connections, to the others' weights; 1..256
+  bool operator==(const Backend&) const = default;
+};
+
 struct Service {
   std::string name;
   std::vector<wire::Endpoint> listen;
-  std::vector<wire::Endpoint> backends;  // empty = transparent: the packet's own destination
+  std::vector<Backend> backends;  // empty = transparent: the packet's own destination
   WhenDown when_down = WhenDown::drop;
   bool operator==(const Service&) const = default;
 };

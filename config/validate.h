@@ -44,6 +44,7 @@ void check_queues(Section& section, const Settings& settings, const QueueOrigins
 struct PlacedEndpoint {
   wire::Endpoint endpoint;
   Place place;
+  std::uint32_t weight = 1;  // of a backend
 };
 
 // What must be unique over all services.

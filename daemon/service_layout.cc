@@ -14,7 +14,11 @@ void ServiceLayout::apply(const std::vector<config::Service>& services) {
       names_.push_back(service.name);
       plans_.emplace_back();
     }
-    plans_[number] = {service.listen, service.backends};
+    backend::ServicePlan& plan = plans_[number] = {.listens = service.listen, .backends = {}};
+    for (const config::Backend& backend : service.backends) {
+      plan.backends.push_back(backend.endpoint);
+      plan.weights.push_back(backend.weight);
+    }
   }
   directory_.apply(plans_);
 }

@@ -19,8 +19,8 @@ std::string_view role_label(QueueRole role) {
   return role == QueueRole::syn ? "syn" : "flow";
 }
 
-// Calls add(service name, backend label, sum). A backend that is listed twice in a service, to get
-// twice the share, is one series: a duplicate series would make Prometheus refuse the whole scrape.
+// Calls add(service name, backend label, sum). One label is one series, whatever the source says: a
+// duplicate would make Prometheus refuse the whole scrape.
 template <typename Read, typename Add>
 void for_each_backend(const Scrape& scrape, Read read, Add add) {
   for (std::size_t s = 0; s < scrape.source.services.size(); ++s) {

@@ -2,6 +2,7 @@
 #include "proxy/backend/choice.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "proxy/shared/siphash.h"
@@ -9,13 +10,18 @@
 namespace synward::backend {
 namespace {
 
-std::uint64_t score(const flow::HashKey& key, const flow::HalfOpenKey& connection,
-                    const wire::Endpoint& backend) {
+// -weight / ln(u) for a hash u between 0 and 1: the highest of these is a backend's as often as its
+// share of the weights, and a weight that changes moves only what it gains or loses.
+double score(const flow::HashKey& key, const flow::HalfOpenKey& connection,
+             const wire::Endpoint& backend, std::uint32_t weight) {
   std::array<__u64, 5> words{};
   std::memcpy(words.data(), connection.client.bytes.data(), 16);
   std::memcpy(words.data() + 2, backend.address.bytes.data(), 16);
   words[4] = std::uint64_t{connection.client_port} << 32 | backend.port;
-  return synward_siphash(key[0], key[1], words.data(), words.size());
+  const std::uint64_t hash = synward_siphash(key[0], key[1], words.data(), words.size());
+  // Odd, so it is neither 0 nor, with 53 bits of it, 1.
+  const double uniform = std::ldexp(static_cast<double>(hash >> 12 << 1 | 1), -53);
+  return -static_cast<double>(weight) / std::log(uniform);
 }
 
 }  // namespace
@@ -36,13 +42,13 @@ std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, s
                                           Instant now) const {
   const Listen& listen = directory_.listen(connection.listen);
   std::optional<std::uint16_t> best;
-  std::uint64_t best_score = 0;
+  double best_score = 0;
   bool best_is_well = false;
   for (const std::uint16_t position : directory_.candidates(connection.listen)) {
     if ((tried & tried_bit(position)) != 0) continue;
     const bool is_well = passed_over_until_[listen.service][position] <= now;
-    const std::uint64_t its_score =
-        score(key_, connection, directory_.backend(listen.service, position));
+    const double its_score = score(key_, connection, directory_.backend(listen.service, position),
+                                   directory_.weight(listen.service, position));
     const bool better = is_well != best_is_well ? is_well : its_score > best_score;
     if (best && !better) continue;
     best = position;

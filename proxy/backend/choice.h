@@ -19,9 +19,9 @@ inline std::uint64_t tried_bit(std::uint16_t position) {
 }
 inline constexpr std::chrono::seconds passed_over{5};  // S3
 
-// Rendezvous hashing: each backend scores a connection, the highest score wins. A backend that
-// comes or goes moves only its own share of connections, and the order of the scores is the order
-// in which the others are tried.
+// Weighted rendezvous hashing: each backend scores a connection, the highest score wins. A backend
+// that comes or goes moves only its own share of connections, and the order of the scores is the
+// order in which the others are tried.
 class Choice {
  public:
   // The directory is asked, not copied; after it has applied another plan, grow().

@@ -27,12 +27,14 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
   for (Listen& listen : listens_) listen.retired = true;
   assert(services.size() >= backends_.size() && services.size() <= UINT16_MAX);
   backends_.resize(services.size());
+  weights_.resize(services.size());
   for (std::uint16_t service = 0; service < service_count(); ++service) {
     const ServicePlan& plan = services[service];
     std::vector<std::uint16_t> positions;
     for (const wire::Endpoint& backend : plan.transparent() ? plan.listens : plan.backends) {
       positions.push_back(place_backend(service, backend));
     }
+    set_weights(service, positions, plan.weights);
     for (const wire::Endpoint& endpoint : plan.listens) {
       const std::uint16_t index = place_listen(service, endpoint);
       listens_[index].retired = false;
@@ -64,6 +66,14 @@ std::uint16_t Directory::place_backend(std::uint16_t service, const wire::Endpoi
   const auto position = static_cast<std::uint16_t>(found - known.begin());
   if (found == known.end()) known.push_back(backend);
   return position;
+}
+
+void Directory::set_weights(std::uint16_t service, std::span<const std::uint16_t> positions,
+                            std::span<const std::uint32_t> weights) {
+  weights_[service].assign(backends_[service].size(), 1);
+  for (std::size_t i = 0; i < std::min(positions.size(), weights.size()); ++i) {
+    weights_[service][positions[i]] = weights[i];
+  }
 }
 
 std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoint& endpoint) {

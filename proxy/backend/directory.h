@@ -14,6 +14,7 @@ namespace synward::backend {
 struct ServicePlan {
   std::vector<wire::Endpoint> listens;
   std::vector<wire::Endpoint> backends;
+  std::vector<std::uint32_t> weights{};  // of the backends, from 1; one that is missing is 1
   bool transparent() const { return backends.empty(); }
 };
 
@@ -58,9 +59,15 @@ class Directory {
   const wire::Endpoint& backend(std::uint16_t service, std::uint16_t position) const {
     return backends_[service][position];
   }
+  // Of new connections, in proportion to the weights of the others.
+  std::uint32_t weight(std::uint16_t service, std::uint16_t position) const {
+    return weights_[service][position];
+  }
 
  private:
   std::uint16_t place_backend(std::uint16_t service, const wire::Endpoint& backend);
+  void set_weights(std::uint16_t service, std::span<const std::uint16_t> positions,
+                   std::span<const std::uint32_t> weights);
   std::uint16_t place_listen(std::uint16_t service, const wire::Endpoint& endpoint);
   void find_sharing();
 
@@ -70,6 +77,7 @@ class Directory {
   };
   std::vector<Listen> listens_;
   std::vector<std::vector<wire::Endpoint>> backends_;   // by service
+  std::vector<std::vector<std::uint32_t>> weights_;     // of backends_
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::vector<std::vector<std::uint16_t>> sharing_;     // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;

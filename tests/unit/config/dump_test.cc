@@ -26,7 +26,7 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
   settings.services.push_back(
       {.name = "both",
        .listen = {endpoint("203.0.113.11:1"), endpoint("[2001:db8::1]:65535")},
-       .backends = {endpoint("198.51.100.1:80"), endpoint("[2001:db8::2]:80")},
+       .backends = {{endpoint("198.51.100.1:80"), 3}, {endpoint("[2001:db8::2]:80")}},
        .when_down = WhenDown::reset});
   settings.half_open = {1, 10ms, 8, 100, 99};
   settings.cookies.key_file = "/tmp/key";

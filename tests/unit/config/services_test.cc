@@ -28,9 +28,40 @@ TEST(ConfigServices, ReadsAddressesOfBothFamilies) {
   ASSERT_EQ(settings.services.size(), 2U);
   const Service& web = settings.services[0];
   EXPECT_EQ(web.listen[1], endpoint("[2001:db8:1::10]:443"));
-  EXPECT_EQ(web.backends[0], endpoint("198.51.100.10:443"));
+  EXPECT_EQ(web.backends[0].endpoint, endpoint("198.51.100.10:443"));
   EXPECT_EQ(web.when_down, WhenDown::reset);
   EXPECT_EQ(settings.services[1].name, "mail");
+}
+
+TEST(ConfigServices, BackendsCanHaveWeights) {
+  const Settings settings =
+      loaded_settings(std::string(interfaces) +
+                      "services: [{name: web, listen: ['203.0.113.10:443'], "
+                      "backends: [10.0.0.1:1, 10.0.0.2:1 weight=1, '10.0.0.3:1 weight=256']}]\n");
+  const std::vector<Backend>& backends = settings.services[0].backends;
+  ASSERT_EQ(backends.size(), 3U);
+  EXPECT_EQ(backends[0].weight, 1U);
+  EXPECT_EQ(backends[1].weight, 1U);
+  EXPECT_EQ(backends[2], (Backend{endpoint("10.0.0.3:1"), 256}));
+}
+
+TEST(ConfigServices, RefusesWhatIsNoWeight) {
+  const auto problems = [](const std::string& backend) {
+    return problems_of_services("services: [{name: web, listen: ['10.0.0.9:1'], backends: ['" +
+                                backend + "']}]");
+  };
+  for (const auto* const weight : {"0", "257", "-1", "1.5", "", "two", "010x"}) {
+    EXPECT_NE(problems(std::string("10.0.0.1:1 weight=") + weight).find(": backends: weight "),
+              std::string::npos)
+        << weight;
+  }
+  for (const auto* const option : {" ", " wieght=2", "  weight=2", " 2"}) {
+    EXPECT_NE(problems(std::string("10.0.0.1:1") + option).find("ADDRESS:PORT weight=N"),
+              std::string::npos)
+        << option;
+  }
+  EXPECT_NE(problems_of_listen("10.0.0.1:1 weight=2").find("numeric ADDRESS:PORT"),
+            std::string::npos);
 }
 
 TEST(ConfigServices, RefusesAddressesNobodyCanConnectTo) {

@@ -14,7 +14,7 @@ config::Service service(const char* name, std::vector<const char*> listen,
                         std::vector<const char*> backends = {}) {
   config::Service result{.name = name, .listen = {}, .backends = {}};
   for (const char* text : listen) result.listen.push_back(endpoint(text));
-  for (const char* text : backends) result.backends.push_back(endpoint(text));
+  for (const char* text : backends) result.backends.push_back({endpoint(text)});
   return result;
 }
 
