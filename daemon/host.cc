@@ -15,10 +15,13 @@ io::NetworkPlan network_plan(const config::Settings& settings) {
                        .listens = {},
                        .transparent = {},
                        .own = io::host_addresses(),
+                       .unroutable = {},
                        .translates = false};
   for (const config::Service& service : settings.services) {
     for (const wire::Endpoint& listen : service.listen) {
       plan.listens.push_back(listen.address);
+      if (listen.address.is_ipv4() && !io::has_route(listen.address))
+        plan.unroutable.push_back(listen.address);
       if (service.backends.empty()) plan.transparent.push_back(listen.address);
     }
     plan.translates = plan.translates || !service.backends.empty();

@@ -83,12 +83,22 @@ bool uses_ipv6(const NetworkPlan& plan) {
   return std::ranges::any_of(plan.listens, [](auto& address) { return !address.is_ipv4(); });
 }
 
-// The effective rp_filter is the greater of `all` and the interface's: 2 (loose) beats 1.
-void find_strict_reverse_path(const NetworkPlan& plan, const std::string& interface,
+// The effective rp_filter is the greater of `all` and the interface's: 2 (loose) beats 1. Strict
+// asks that the way back leads through the interface, loose that there is one.
+void find_reverse_path_filter(const NetworkPlan& plan, const std::string& interface,
                               Findings& findings) {
   const std::vector<InterfaceSetting> settings{{"all", "rp_filter"}, {interface, "rp_filter"}};
   const int effective = std::max(read_sysctl(plan, settings[0].path()).value_or(0),
                                  read_sysctl(plan, settings[1].path()).value_or(0));
+  if (effective == 2 && !plan.unroutable.empty()) {
+    findings.push_back(
+        {.fatal = false,
+         .sentence = fmt::format("there is no route to {}, and the loose reverse path filter of {} "
+                                 "drops packets with such a source; add a route (`ip route add "
+                                 "default via ...`), or {}",
+                                 wire::to_string(plan.unroutable.front()), interface,
+                                 cure(plan, settings, 2, 0))});
+  }
   if (effective != 1) return;
   findings.push_back({.fatal = false,
                       .sentence = fmt::format("the reverse path filter of {} is strict and drops "
@@ -202,7 +212,7 @@ Findings in_place_obstacles(const NetworkPlan& plan) {
   Findings findings;
   if (!uses_ipv4(plan)) return findings;
   for (const std::string& interface : plan.client_interfaces) {
-    find_strict_reverse_path(plan, interface, findings);
+    find_reverse_path_filter(plan, interface, findings);
     find_redirects(plan, interface, findings);
     find_refused_local_source(plan, interface, findings);
   }
@@ -222,7 +232,7 @@ Findings answer_obstacles(const NetworkPlan& plan) {
   }
   if (!uses_ipv4(plan) || !plan.translates) return findings;
   for (const std::string& interface : plan.server_interfaces) {
-    find_strict_reverse_path(plan, interface, findings);
+    find_reverse_path_filter(plan, interface, findings);
     find_refused_local_source(plan, interface, findings);
   }
   return findings;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -72,6 +73,21 @@ std::vector<wire::Address> host_addresses() {
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next)
     if (const auto address = read_address(entry->ifa_addr)) result.push_back(*address);
   return result;
+}
+
+bool has_route(const wire::Address& ipv4) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true;  // not known to have none
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9);
+  std::memcpy(&address.sin_addr, ipv4.ipv4().data(), 4);
+  // A datagram socket that connects only looks for its route.
+  const bool found =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      (errno != ENETUNREACH && errno != EHOSTUNREACH);
+  close(fd);
+  return found;
 }
 
 }  // namespace synward::io

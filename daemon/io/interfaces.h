@@ -16,5 +16,7 @@ std::optional<std::uint32_t> interface_index(const std::string& name);
 std::optional<std::uint32_t> interface_mtu(const std::string& name);
 // Every address of every interface.
 std::vector<wire::Address> host_addresses();
+// Whether this machine knows a way to an IPv4 address. Nothing is sent.
+bool has_route(const wire::Address& ipv4);
 
 }  // namespace synward::io

@@ -99,6 +99,20 @@ def test_answers_that_the_kernel_would_drop_are_told_at_start(defence):
         assert "`sysctl -w net.ipv4.conf.m1.accept_local=1`" in daemon.log()
 
 
+@pytest.mark.parametrize("routed", [False, True])
+def test_a_service_that_belongs_to_nobody(defence, routed):
+    """The loose reverse path filter asks for a route to the service's address: a default route will do."""
+    nobodys = "192.0.2.80"
+    with labs.Lab() as lab, backend(lab):
+        lab.middlebox.set_sysctls({"net.ipv4.conf.all.rp_filter": 2})
+        if routed:
+            lab.middlebox.ip("route", "add", "default", "via", network.client_address(4), "dev", "m0")
+        daemon = lab.protect(defence(services=[translating({4: nobodys, 6: network.server_address(6, 30)})]))
+        assert ("get no answers: there is no route to 192.0.2.80" in daemon.log()) == (not routed)
+        if routed:
+            assert speaks(lab, 4, nobodys)
+
+
 def test_a_server_on_this_machine_is_told_at_start(defence):
     with labs.Lab() as lab:
         service = {"name": "own", "listen": [f"{network.GATEWAY_CLIENT[4]}:80"]}

@@ -67,6 +67,16 @@ TEST_F(Checks, strict_reverse_path_filter_is_the_maximum_of_all_and_interface) {
   EXPECT_TRUE(in_place_obstacles(plan).empty());
 }
 
+TEST_F(Checks, loose_reverse_path_filter_needs_a_route_to_the_service) {
+  plan.unroutable = plan.listens;
+  EXPECT_TRUE(in_place_obstacles(plan).empty());
+  set_ipv4("all", "rp_filter", 2);
+  EXPECT_TRUE(obstacle("there is no route to 203.0.113.10"));
+  EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.all.rp_filter=0`"));
+  plan.translates = true;
+  EXPECT_EQ(answer_obstacles(plan).size(), 1U);
+}
+
 TEST_F(Checks, either_switch_turns_redirects_on) {
   set_ipv4("eth0", "send_redirects", 1);
   EXPECT_TRUE(obstacle("`sysctl -w net.ipv4.conf.eth0.send_redirects=0`"));
