@@ -106,6 +106,12 @@ def main():
     with labs.Lab(synward.Synward(half_open={"backlog": 4096})) as lab:
         try:
             soak(lab, args.minutes)
+        except BaseException:
+            # What the daemon knows of it goes with the lab.
+            print(lab.defence.log()[-5000:])
+            print("\n".join(line for line in lab.defence.metrics().text.splitlines()
+                            if line.startswith("synward_") and not line.endswith(" 0")))
+            raise
         finally:
             log = lab.defence.log()
             if REPORT.search(log):
