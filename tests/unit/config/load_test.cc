@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config/load.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/config/support.h"
 
 namespace synward::config::test {
@@ -120,12 +119,10 @@ TEST(ConfigLoad, RefusesAFileWithoutEnd) {
 }
 
 TEST(ConfigLoad, ReadsAFile) {
-  std::string path = (std::filesystem::temp_directory_path() / "synward-load-XXXXXX").string();
-  const int descriptor = mkstemp(path.data());
-  ASSERT_GE(descriptor, 0);
+  const synward::test::TemporaryDirectory directory;
+  const std::string path = directory.path() / "synward.yaml";
   std::ofstream(path) << required;
   EXPECT_EQ(load_file(path).settings, load_text(required).settings);
-  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temporary_directory.h"
+
 namespace synward {
 namespace {
 
@@ -13,10 +15,8 @@ using namespace std::chrono_literals;
 
 class FirstStartTest : public ::testing::Test {
  protected:
-  FirstStartTest() { std::filesystem::remove_all(directory); }
-  ~FirstStartTest() override { std::filesystem::remove_all(directory); }
-  const std::string directory = ::testing::TempDir() + "synward-first-start";
-  const std::string path = directory + "/started";
+  const test::TemporaryDirectory directory;
+  const std::string path = directory.path() / "run" / "started";
   const Instant now{100h};
 };
 
@@ -36,7 +36,7 @@ TEST_F(FirstStartTest, ALaterOneKnowsWhenTheFirstWas) {
 }
 
 TEST_F(FirstStartTest, AFileThatSaysNothingMeansLongAgo) {
-  std::filesystem::create_directories(directory);
+  std::filesystem::create_directories(directory.path() / "run");
   std::ofstream(path) << "";
   const FirstStart first = read_first_start(path, now);
   EXPECT_FALSE(first.is_this_one);

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temporary_directory.h"
+
 namespace synward {
 namespace {
 
@@ -15,20 +17,14 @@ using ::testing::HasSubstr;
 
 class KeyFile : public ::testing::Test {
  protected:
-  KeyFile() {
-    std::string pattern = ::testing::TempDir() + "synward-key-XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-    path_ = directory_ / "sub" / "cookie.key";
-  }
-  ~KeyFile() override { std::filesystem::remove_all(directory_); }
-
   void write(const std::string& text, mode_t mode = 0600) {
     std::filesystem::create_directories(path_.parent_path());
     std::ofstream(path_) << text;
     chmod(path_.c_str(), mode);
   }
 
-  std::filesystem::path directory_, path_;
+  const test::TemporaryDirectory directory_;
+  const std::filesystem::path path_ = directory_.path() / "sub" / "cookie.key";
 };
 
 TEST_F(KeyFile, IsMadeAtTheFirstStartAndReadAtTheNext) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "daemon/io/interfaces.h"
+#include "tests/support/temporary_directory.h"
 
 namespace synward::io {
 namespace {
@@ -20,8 +21,7 @@ namespace fs = std::filesystem;
 class Checks : public testing::Test {
  protected:
   Checks() {
-    std::string pattern = (fs::temp_directory_path() / "synward-checks-XXXXXX").string();
-    plan.sysctl = mkdtemp(pattern.data());
+    plan.sysctl = directory.path();
     for (const char* interface : {"all", "eth0", "eth1", "eth0.100"}) {
       set_ipv4(interface, "rp_filter", 0);
       set_ipv4(interface, "send_redirects", 0);
@@ -33,7 +33,6 @@ class Checks : public testing::Test {
     plan.server_interfaces = {"eth1"};
     listen("203.0.113.10");
   }
-  ~Checks() override { fs::remove_all(plan.sysctl); }
 
   void set(const std::string& path, int value) {
     const fs::path file = fs::path(plan.sysctl) / path;
@@ -50,6 +49,7 @@ class Checks : public testing::Test {
            findings[0].sentence.find(part) != std::string::npos;
   }
 
+  const test::TemporaryDirectory directory;
   NetworkPlan plan;
 };
 

@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "tests/support/temporary_directory.h"
 
 namespace synward::metrics::test {
 
@@ -39,15 +39,14 @@ std::map<std::string, double> parse_samples(const std::string& exposition) {
 }
 
 std::string promtool_findings(const std::string& exposition) {
-  const std::string stem = testing::TempDir() + "synward-metrics-" + std::to_string(getpid());
+  const synward::test::TemporaryDirectory directory;
+  const std::string stem = directory.path() / "metrics";
   std::ofstream(stem + ".prom") << exposition;
   const std::string command =
       "promtool check metrics < " + stem + ".prom > " + stem + ".findings 2>&1";
   const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a fixed command
   std::ostringstream findings;
   findings << std::ifstream(stem + ".findings").rdbuf();
-  std::filesystem::remove(stem + ".prom");
-  std::filesystem::remove(stem + ".findings");
   if (status == 0) return "";
   return "promtool: status " + std::to_string(status) + ": " + findings.str();
 }

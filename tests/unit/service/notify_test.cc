@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/temporary_directory.h"
+
 namespace synward::service {
 namespace {
 
@@ -20,8 +22,6 @@ using namespace std::chrono_literals;
 class NotifyTest : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "synward-notify-" + std::to_string(getpid());
-    unlink(path_.c_str());
     fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -33,7 +33,6 @@ class NotifyTest : public testing::Test {
   void TearDown() override {
     for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) unsetenv(name);
     close(fd_);
-    unlink(path_.c_str());
   }
   // The next datagram; empty if there is none.
   std::string received() const {
@@ -42,7 +41,8 @@ class NotifyTest : public testing::Test {
     return size < 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(size));
   }
 
-  std::string path_;
+  const test::TemporaryDirectory directory_;
+  const std::string path_ = directory_.path() / "notify";
   int fd_ = -1;
 };
 
