@@ -72,7 +72,17 @@ def check_line(path, line):
     return None
 
 
+def conflict_markers():
+    """What a merge left behind; no compiler sees it in prose, YAML or a shell script's here-document."""
+    done = subprocess.run(["git", "grep", "-nIE", "^(<{7}|>{7}|[|]{7}) "], cwd=ROOT, check=False,
+                          capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        path, number, _ = line.split(":", 2)
+        yield path, int(number), "has the mark of an unresolved merge"
+
+
 def breaches():
+    yield from conflict_markers()
     sources = tracked("proxy", "daemon", "config")
     for path in sources:
         if not path.endswith((".h", ".cc", ".c")):
