@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Bulk transfers between TCPs that differ in what they can do: window scales, none at all, SACK,
 timestamps, MSS. Content arrives as it was sent, at a speed like that of plain forwarding; over a
-gigabit link no combination is slower than the link."""
+gigabit link no combination is much slower than the link. How near to the link each of them comes
+is for a machine that does nothing else:
+
+    SYNWARD_BULK_MEBIBYTES=100 SYNWARD_OF_THE_LINK=0.8 pytest -s tests/netns/test_window_scales.py
+"""
 
 import collections
 import contextlib
@@ -19,7 +23,8 @@ PROTECTED, PLAIN = 7000, 7001  # of two ports of one server, one is a service of
 SIZE = int(os.environ.get("SYNWARD_BULK_MEBIBYTES", "20")) << 20
 ROUNDS, ROUNDS_MAX = 2, 8  # by turns, the best one counts: others may take the machine for a while
 GIGABIT = 125_000_000  # bytes per second; paced, for not every kernel has a qdisc that shapes
-OF_THE_LINK = 0.8
+# A window told wrongly leaves a hundredth; other work on the machine, two thirds.
+OF_THE_LINK = float(os.environ.get("SYNWARD_OF_THE_LINK", "0.4"))
 SLOWER_MAX = 5  # times than plain forwarding: user space costs some; a window told wrongly, hundredfold
 
 SCALES = (0, 7, 14, None)
