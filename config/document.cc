@@ -6,11 +6,13 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <sstream>
 
 #include "config/bytes.h"
+#include "config/source.h"
 
 namespace synward::config {
 namespace {
@@ -19,6 +21,8 @@ Place to_place(const YAML::Mark& mark) {
   if (mark.is_null()) return {};
   return {mark.line + 1, mark.column + 1};
 }
+
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 // yaml-cpp's name for a plain scalar's tag, and for a quoted one's.
 bool is_implicit_tag(const std::string& tag) {
@@ -32,7 +36,7 @@ struct SecondDocument {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(Problems& problems) : problems_(problems) {}
+  TreeBuilder(std::string_view source, Problems& problems) : source_(source), problems_(problems) {}
 
   Element take_root() {
     report_unused_anchors();
@@ -48,7 +52,11 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     remember(mark, anchor);
-    put(make_element(ElementKind::none, to_place(mark)));
+    // Of an item that only a dash is there for, the parser's place is wherever the next thing is.
+    const bool is_item = !open_.empty() && open_.back().has_dashes;
+    const Place place = to_place(mark);
+    put(make_element(ElementKind::none,
+                     is_item ? dash_before(source_.substr(0, offset(mark)), place) : place));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -59,7 +67,11 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    check_tag(mark, tag);
+    const std::string_view source = source_.substr(offset(mark));
+    if (is_unclosed_quote(source)) {
+      throw YAML::ParserException(mark, "this quote is never closed");
+    }
+    check_tag(mark, tag, source.starts_with('!'));
     remember(mark, anchor);
     Element element = make_element(ElementKind::scalar, to_place(mark), value);
     if (has_control_character(value)) {
@@ -70,9 +82,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value /*style*/) override {
+                       YAML::EmitterStyle::value style) override {
     check_tag(mark, tag);
     open(mark, anchor, ElementKind::list);
+    open_.back().has_dashes = style == YAML::EmitterStyle::Block;
   }
   void OnSequenceEnd() override { close(); }
 
@@ -87,10 +100,16 @@ class TreeBuilder final : public YAML::EventHandler {
   struct Open {
     Element element;
     std::optional<Element> key;  // of a map, between the key and its value
+    bool has_dashes = false;     // a list, and not in brackets
   };
 
-  void check_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (is_implicit_tag(tag)) return;
+  std::size_t offset(const YAML::Mark& mark) const {
+    return std::min(static_cast<std::size_t>(mark.pos), source_.size());
+  }
+
+  // A `!` alone is named like no tag, and would hide the quote behind it.
+  void check_tag(const YAML::Mark& mark, const std::string& tag, bool written = false) {
+    if (is_implicit_tag(tag) && !written) return;
     problems_.add(to_place(mark), fmt::format("tags are not supported: {}", quoted(tag)));
   }
 
@@ -108,7 +127,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, ElementKind kind) {
     if (open_.size() >= document_depth_max) throw YAML::ParserException(mark, "nested too deeply");
     remember(mark, anchor);
-    open_.push_back({make_element(kind, to_place(mark)), std::nullopt});
+    open_.push_back({.element = make_element(kind, to_place(mark)), .key = std::nullopt});
   }
 
   void close() {
@@ -122,7 +141,7 @@ class TreeBuilder final : public YAML::EventHandler {
       root_ = std::move(element);
       return;
     }
-    auto& [parent, key] = open_.back();
+    auto& [parent, key, has_dashes] = open_.back();
     if (parent.kind == ElementKind::list) {
       parent.items.push_back(std::move(element));
     } else if (!key) {
@@ -134,21 +153,13 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  std::string_view source_;  // what the marks count in
   Problems& problems_;
   Element root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Place> anchors_;
   int documents_ = 0;
 };
-
-std::string_view line_of(std::string_view text, int line) {
-  for (int current = 1; current < line; ++current) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    text.remove_prefix(end + 1);
-  }
-  return text.substr(0, text.find('\n'));
-}
 
 // yaml-cpp calls a tab in the indentation "illegal map value" and worse.
 std::string tab_hint(std::string_view yaml, Place place) {
@@ -173,8 +184,17 @@ Element parse_document(std::string_view yaml, Problems& problems) {
     problems.add(bad->place, bad->what);
     return make_element(ElementKind::refused);
   }
-  std::istringstream input{std::string(yaml)};
-  TreeBuilder builder(problems);
+  if (yaml.starts_with(byte_order_mark)) yaml.remove_prefix(byte_order_mark.size());
+  std::string text(yaml);
+  // Without it yaml-cpp places a quote that is never closed at the end of the file.
+  if (!text.ends_with('\n')) text += '\n';
+  if (const auto line = find_directive(text)) {
+    problems.add({*line, 1},
+                 "a line that begins with '%' is no part of it; a comment begins with '#'");
+    return make_element(ElementKind::refused);
+  }
+  std::istringstream input{text};
+  TreeBuilder builder(text, problems);
   try {
     YAML::Parser parser(input);
     while (parser.HandleNextDocument(builder)) {
@@ -182,12 +202,12 @@ Element parse_document(std::string_view yaml, Problems& problems) {
   } catch (const SecondDocument& second) {
     problems.add(second.place, "a second document, or a line not indented like the first");
     // Without its marker the first document has only been torn in two, and would lack keys.
-    if (!line_of(yaml, second.place.line).starts_with("---"))
+    if (!line_of(text, second.place.line).starts_with("---"))
       return make_element(ElementKind::refused);
     return builder.take_root();
   } catch (const YAML::Exception& error) {
     const Place place = to_place(error.mark);
-    problems.add(place, fmt::format("YAML: {}{}", error.msg, tab_hint(yaml, place)));
+    problems.add(place, fmt::format("YAML: {}{}", error.msg, tab_hint(text, place)));
     return make_element(ElementKind::refused);
   }
   return builder.take_root();

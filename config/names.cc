@@ -43,15 +43,34 @@ bool is_label_character(char character) {
          character == '-';
 }
 
-std::string endpoint_error(std::string_view text) {
-  std::string error =
-      fmt::format("{} is not a numeric ADDRESS:PORT such as 203.0.113.10:443 or [2001:db8::10]:443",
-                  quoted(text));
+// 203.0.113.0/24, [2001:db8::/32]:443 and what else looks like it.
+bool is_network(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == text.npos) return false;
+  std::string_view address = text.substr(0, slash);
+  if (address.starts_with('[')) address.remove_prefix(1);
+  if (address.ends_with(']')) address.remove_suffix(1);
+  return wire::parse_address(address).has_value();
+}
+
+// All is well but for a number that is no port.
+bool has_wrong_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) return error;
-  const std::string bracketed = fmt::format("[{}]{}", text.substr(0, colon), text.substr(colon));
-  if (wire::parse_endpoint(bracketed)) error += did_you_mean(bracketed);
-  return error;
+  if (colon == text.npos || !is_decimal(text.substr(colon + 1))) return false;
+  const std::string with_good_port = fmt::format("{}:1", text.substr(0, colon));
+  return wire::parse_endpoint(with_good_port).has_value();
+}
+
+std::string endpoint_error(std::string_view text) {
+  if (has_wrong_port(text)) {
+    return fmt::format("the port of {} is out of range; the range is 1 to 65535", quoted(text));
+  }
+  if (is_network(text)) {
+    return fmt::format("{} is a network; each address is written out, with a port", quoted(text));
+  }
+  return fmt::format(
+      "{} is not a numeric ADDRESS:PORT such as 203.0.113.10:443 or [2001:db8::10]:443",
+      quoted(text));
 }
 
 // Why nobody can connect to the address; empty if one can.
@@ -65,6 +84,16 @@ std::string_view unusable(const wire::Address& address) {
   if (octets[0] >= 224 && octets[0] < 240) return "a multicast address";
   const bool broadcast = std::ranges::all_of(octets, [](auto octet) { return octet == 255; });
   return broadcast ? "the broadcast address" : "";
+}
+
+// What was meant by an IPv6 address without its brackets.
+std::optional<std::string> with_brackets(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return std::nullopt;
+  std::string bracketed = fmt::format("[{}]{}", text.substr(0, colon), text.substr(colon));
+  const auto endpoint = wire::parse_endpoint(bracketed);
+  if (!endpoint || !unusable(endpoint->address).empty()) return std::nullopt;
+  return bracketed;
 }
 
 }  // namespace
@@ -114,7 +143,7 @@ Parsed<std::string> AbsolutePath::operator()(std::string_view text) const {
 
 Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text) {
   const auto endpoint = wire::parse_endpoint(text);
-  if (!endpoint) return unexpected(endpoint_error(text));
+  if (!endpoint) return unexpected(endpoint_error(text) + did_you_mean(with_brackets(text)));
   const std::string_view reason = unusable(endpoint->address);
   if (reason.empty()) return *endpoint;
   return unexpected(fmt::format("{} is {}; nobody can connect to it", quoted(text), reason));

@@ -54,7 +54,7 @@ struct OneOf {
     for (const Word<Value>& word : words) {
       if (word.name == text && word.available) return word.value;
       if (word.name == text) return std::unexpected(unavailable(text));
-      if (word.available) names.push_back(word.name);
+      names.push_back(word.name);
     }
     return std::unexpected(not_one_of(text, names));
   }

@@ -12,13 +12,16 @@ using namespace std::chrono_literals;
 inline constexpr std::size_t interfaces_max = 64;
 inline constexpr std::size_t services_max = 1024;
 inline constexpr std::size_t listens_max = 256;
+// Of all services together: a listen has a number of 16 bits, and keeps it when it is retired.
+inline constexpr std::size_t listens_total_max = 4096;
 inline constexpr std::size_t backends_max = 64;  // one bit each in a flow
 inline constexpr NumberIn backend_weight{1, 256};
 
 inline constexpr NumberIn backlog{1, 16'777'216};
 inline constexpr DurationIn synack_timeout{10ms, 64s};
 inline constexpr NumberIn synack_retries{0, 8};
-inline constexpr PercentIn watermark{1, 100};
+inline constexpr PercentIn high_watermark{2, 100};  // there is room for low below it
+inline constexpr PercentIn low_watermark{1, 99};
 
 inline constexpr AbsolutePath key_file{4095};  // PATH_MAX - 1
 

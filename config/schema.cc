@@ -40,21 +40,23 @@ void read_interfaces(Section& root, Interfaces& interfaces) {
   section->finish();
 }
 
-void read_half_open(Section& root, HalfOpen& half_open) {
+// The origin of the backlog.
+Origin read_half_open(Section& root, HalfOpen& half_open) {
   auto section = root.section("half_open");
-  if (!section) return;
-  section->read("backlog", range::backlog, half_open.backlog);
+  if (!section) return {};
+  const auto backlog = section->read("backlog", range::backlog, half_open.backlog);
   const auto timeout =
       section->read("synack_timeout", range::synack_timeout, half_open.synack_timeout);
   const auto retries =
       section->read("synack_retries", range::synack_retries, half_open.synack_retries);
   const auto high =
-      section->read("high_watermark", range::watermark, half_open.high_watermark_percent);
+      section->read("high_watermark", range::high_watermark, half_open.high_watermark_percent);
   const auto low =
-      section->read("low_watermark", range::watermark, half_open.low_watermark_percent);
+      section->read("low_watermark", range::low_watermark, half_open.low_watermark_percent);
   check_half_open_life(*section, half_open, {.timeout = timeout, .retries = retries});
   check_watermarks(*section, half_open, {.high = high, .low = low});
   section->finish();
+  return backlog;
 }
 
 void read_cookies(Section& root, Cookies& cookies) {
@@ -74,17 +76,19 @@ void read_early_data(Section& splice, EarlyData& early_data) {
   section->finish();
 }
 
-void read_splice(Section& root, Splice& splice) {
+// The origin of the number of connections.
+Origin read_splice(Section& root, Splice& splice) {
   auto section = root.section("splice");
-  if (!section) return;
+  if (!section) return {};
   section->read("engine", engine_words, splice.engine);
-  section->read("connections", range::connections, splice.connections);
+  const auto connections = section->read("connections", range::connections, splice.connections);
   section->read("connect_timeout", range::connect_timeout, splice.connect_timeout);
   section->read("idle", range::idle, splice.idle);
   read_early_data(*section, splice.early_data);
   section->read("unknown_segments", unknown_segments_words, splice.unknown_segments);
   section->read("adopt", range::adopt, splice.adopt);
   section->finish();
+  return connections;
 }
 
 void read_shield(Section& root, Shield& shield) {
@@ -118,13 +122,15 @@ void read_settings(const Element& root_element, Settings& settings, Problems& pr
   Section root(root_element.kind == ElementKind::none ? empty : root_element, "", problems);
   read_interfaces(root, settings.interfaces);
   read_services(root, settings.services);
-  read_half_open(root, settings.half_open);
+  const auto backlog = read_half_open(root, settings.half_open);
   read_cookies(root, settings.cookies);
-  read_splice(root, settings.splice);
+  const auto connections = read_splice(root, settings.splice);
   read_shield(root, settings.shield);
   const auto workers = root.read("workers", range::workers, settings.workers);
   const auto queue_start = root.read("queue_start", range::queue_start, settings.queue_start);
   check_queues(root, settings, {.workers = workers, .queue_start = queue_start});
+  check_shares(root, settings,
+               {.workers = workers, .backlog = backlog, .connections = connections});
   root.read("mark", MarkWithMask{}, settings.mark);
   root.read("realtime", range::realtime, settings.realtime);
   root.read("on_overload", on_pressure_words, settings.on_overload);

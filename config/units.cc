@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <vector>
 
 #include "config/problem.h"
 #include "config/suggest.h"
@@ -25,10 +26,6 @@ constexpr std::array<Unit, 3> size_units{{{"GiB", 1ULL << 30}, {"MiB", 1ULL << 2
 
 constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
 constexpr std::string_view digits = "0123456789";
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of(digits) == std::string_view::npos;
-}
 
 std::string_view take_digits(std::string_view& text) {
   const std::string_view taken = text.substr(0, text.find_first_not_of(digits));
@@ -57,6 +54,20 @@ std::string without_spaces(std::string_view text) {
   return result;
 }
 
+using Reader = std::optional<std::uint64_t> (*)(std::string_view);
+struct Bounds {
+  std::uint64_t min, max;
+};
+
+// The first of what may have been meant; not what would be refused in its turn.
+std::string suggest(const std::vector<std::string>& candidates, Reader read, Bounds bounds) {
+  for (const std::string& candidate : candidates) {
+    const auto value = read(candidate);
+    if (value && *value >= bounds.min && *value <= bounds.max) return did_you_mean(candidate);
+  }
+  return {};
+}
+
 Parsed<std::uint32_t> check_range(std::string_view text, NumberIn range, std::string_view suffix) {
   const std::uint64_t value = saturated(text.substr(0, text.find_first_not_of(digits)));
   if (value >= range.min && value <= range.max) return static_cast<std::uint32_t>(value);
@@ -74,7 +85,8 @@ Parsed<std::uint32_t> parse_suffixed(std::string_view text, const Suffix& suffix
   const std::string_view number = take_digits(rest);
   if (!number.empty() && rest == suffix.name) return check_range(text, range, suffix.name);
   const std::string repaired = fmt::format("{}{}", number, suffix.name);
-  const bool near = !number.empty() && (rest.empty() || without_spaces(rest) == suffix.name);
+  const bool near = !number.empty() && (rest.empty() || without_spaces(rest) == suffix.name) &&
+                    check_range(repaired, range, suffix.name);
   return unexpected(fmt::format("{} is not {}{}", quoted(text), suffix.description,
                                 near ? did_you_mean(repaired) : ""));
 }
@@ -98,17 +110,16 @@ std::optional<std::uint64_t> parse_duration(std::string_view text) {
   return total;
 }
 
-// `1` was most likely seconds, `1S` or `1 s` only badly written.
-std::optional<std::string> duration_near(std::string_view text) {
+// `1` was most likely seconds, `1000` milliseconds; `1S` or `1 s` is only badly written.
+std::vector<std::string> durations_near(std::string_view text) {
   std::string candidate = without_spaces(text);
-  if (is_digits(candidate)) return candidate + "s";
+  if (is_decimal(candidate)) return {candidate + "s", candidate + "ms"};
   std::ranges::transform(candidate, candidate.begin(), [](char character) {
     return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
   });
   if (candidate.ends_with("sec")) candidate.resize(candidate.size() - 2);
   if (candidate.ends_with("min")) candidate.resize(candidate.size() - 2);
-  if (!parse_duration(candidate)) return std::nullopt;
-  return candidate;
+  return {candidate};
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
@@ -119,21 +130,24 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 }
 
 // Bare bytes become KiB where they are whole KiB; `16K`, `16kb`, `16 KiB` mean what they look like.
-std::optional<std::string> size_near(std::string_view text) {
+std::vector<std::string> sizes_near(std::string_view text) {
   const std::string compact = without_spaces(text);
   std::string_view rest = compact;
   const std::string_view number = take_digits(rest);
-  if (number.empty()) return std::nullopt;
-  const std::uint64_t value = saturated(number);
+  if (number.empty()) return {};
+  std::vector<std::string> candidates;
   if (rest.empty() || rest == "B") {
-    if (value < 1024 || value % 1024 != 0) return fmt::format("{}KiB", number);
-    return format_size(value);
+    const std::uint64_t value = saturated(number);
+    if (value >= 1024 && value % 1024 == 0) candidates.push_back(format_size(value));
+    if (rest.empty()) candidates.push_back(fmt::format("{}KiB", number));
+    return candidates;
   }
   for (const Unit& unit : size_units) {
     const bool same_letter = (rest.front() & ~0x20) == unit.name.front();
-    if (same_letter && rest.size() <= 3) return fmt::format("{}{}", number, unit.name);
+    if (same_letter && rest.size() <= 3)
+      candidates.push_back(fmt::format("{}{}", number, unit.name));
   }
-  return std::nullopt;
+  return candidates;
 }
 
 std::optional<std::uint32_t> parse_bits(std::string_view text) {
@@ -148,8 +162,12 @@ std::optional<std::uint32_t> parse_bits(std::string_view text) {
 
 }  // namespace
 
+bool is_decimal(std::string_view text) {
+  return !text.empty() && text.find_first_not_of(digits) == std::string_view::npos;
+}
+
 Parsed<std::uint32_t> NumberIn::operator()(std::string_view text) const {
-  if (!is_digits(text)) {
+  if (!is_decimal(text)) {
     return unexpected(fmt::format("{} is not a decimal number, {} to {}", quoted(text), min, max));
   }
   return check_range(text, *this, "");
@@ -157,7 +175,7 @@ Parsed<std::uint32_t> NumberIn::operator()(std::string_view text) const {
 
 Parsed<std::optional<std::uint32_t>> NumberOr::operator()(std::string_view text) const {
   if (text == word) return std::nullopt;
-  if (!is_digits(text)) {
+  if (!is_decimal(text)) {
     const std::array words{word};
     return unexpected(fmt::format("{} is neither {} nor a decimal number, {} to {}{}", quoted(text),
                                   word, range.min, range.max, did_you_mean(nearest(text, words))));
@@ -169,12 +187,13 @@ Parsed<std::optional<std::uint32_t>> NumberOr::operator()(std::string_view text)
 
 Parsed<milliseconds> DurationIn::operator()(std::string_view text) const {
   const auto value = parse_duration(text);
+  const Bounds bounds{static_cast<std::uint64_t>(min.count()),
+                      static_cast<std::uint64_t>(max.count())};
   if (!value) {
     return unexpected(fmt::format("{} is not a duration such as 200ms, 1s or 2h10m{}", quoted(text),
-                                  did_you_mean(duration_near(text))));
+                                  suggest(durations_near(text), parse_duration, bounds)));
   }
-  if (*value < static_cast<std::uint64_t>(min.count()) ||
-      *value > static_cast<std::uint64_t>(max.count())) {
+  if (*value < bounds.min || *value > bounds.max) {
     return unexpected(out_of_range(text, format_duration(min), format_duration(max)));
   }
   return milliseconds(*value);
@@ -184,7 +203,7 @@ Parsed<std::uint64_t> SizeIn::operator()(std::string_view text) const {
   const auto value = parse_size(text);
   if (!value) {
     return unexpected(fmt::format("{} is not a size such as 16KiB or 64MiB{}", quoted(text),
-                                  did_you_mean(size_near(text))));
+                                  suggest(sizes_near(text), parse_size, {min_bytes, max_bytes})));
   }
   if (*value < min_bytes || *value > max_bytes) {
     return unexpected(out_of_range(text, format_size(min_bytes), format_size(max_bytes)));

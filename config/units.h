@@ -20,6 +20,8 @@ namespace synward::config {
 template <typename Value>
 using Parsed = std::expected<Value, std::string>;
 
+bool is_decimal(std::string_view text);  // digits, and nothing else
+
 // 65536
 struct NumberIn {
   std::uint32_t min, max;

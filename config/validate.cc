@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "config/ranges.h"
+
 namespace synward::config {
 namespace {
 
@@ -62,6 +64,23 @@ void check_queues(Section& section, const Settings& settings, const QueueOrigins
                              settings.queue_start, *settings.workers, last, last_queue_number));
 }
 
+void check_shares(Section& section, const Settings& settings, const ShareOrigins& origins) {
+  struct Divided {
+    std::string_view key;
+    std::uint32_t whole;
+    const Origin& origin;
+  };
+  for (const auto& [key, whole, origin] :
+       {Divided{"backlog", settings.half_open.backlog, origins.backlog},
+        Divided{"connections", settings.splice.connections, origins.connections}}) {
+    const auto place = blame(origin, origins.workers);
+    if (!place || !settings.workers || whole >= *settings.workers) continue;
+    section.report(*place, key,
+                   fmt::format("{} is divided among {} workers; each needs at least 1", whole,
+                               *settings.workers));
+  }
+}
+
 void ServiceRegistry::add_name(Section& section, const std::string& name, Place place) {
   const auto [earlier, inserted] = names_.try_emplace(name, place);
   if (inserted) return;
@@ -72,6 +91,11 @@ void ServiceRegistry::add_name(Section& section, const std::string& name, Place 
 
 void ServiceRegistry::add_listen(Section& section, const PlacedEndpoint& listen) {
   const auto [earlier, inserted] = listens_.try_emplace(listen.endpoint, listen.place);
+  if (inserted && listens_.size() == range::listens_total_max + 1) {
+    section.report(
+        listen.place, "listen",
+        fmt::format("one too many; all services together may have {}", range::listens_total_max));
+  }
   if (inserted) return;
   section.report(listen.place, "listen",
                  fmt::format("overlapping listen {}; it is already on line {}",

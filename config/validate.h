@@ -40,6 +40,13 @@ struct QueueOrigins {
 };
 void check_queues(Section& section, const Settings& settings, const QueueOrigins& origins);
 
+// What is divided among the workers leaves none without a share. With `auto` their number is not
+// known here; the daemon gives each at least one.
+struct ShareOrigins {
+  Origin workers, backlog, connections;
+};
+void check_shares(Section& section, const Settings& settings, const ShareOrigins& origins);
+
 // A value of a list that was good, and its place.
 struct PlacedEndpoint {
   wire::Endpoint endpoint;

@@ -4,8 +4,11 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <string_view>
+#include <system_error>
 
 #include "config/dump.h"
 #include "config/load.h"
@@ -37,10 +40,20 @@ int run(const config::Settings& settings, const std::string& config_file) {
   _exit(service::exit_failure);
 }
 
+// Whether a full disk has taken it is known only after the flush.
+int print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return service::exit_ok;
+  }
+  service::log_error("cannot write to standard output: {}", std::generic_category().message(errno));
+  return service::exit_failure;
+}
+
 int synward_main(int argc, char** argv) {
   const auto args = service::parse_args(argc, argv);
   if (!args) {
-    fmt::print(args.error().status == service::exit_ok ? stdout : stderr, "{}", args.error().text);
+    if (args.error().status == service::exit_ok) return print(args.error().text);
+    fmt::print(stderr, "{}", args.error().text);
     return args.error().status;
   }
   service::enable_debug_log(args->verbose);
@@ -50,10 +63,7 @@ int synward_main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", config::format_problem(args->config_file, problem));
   }
   if (!loaded.problems.empty()) return service::exit_config;
-  if (args->dump_config) {
-    fmt::print("{}", config::dump(loaded.settings));
-    return service::exit_ok;
-  }
+  if (args->dump_config) return print(config::dump(loaded.settings));
   if (args->check_config) return service::exit_ok;
   return run(loaded.settings, args->config_file);
 }

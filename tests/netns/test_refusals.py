@@ -84,6 +84,14 @@ def test_wrong_usage():
     assert netns.run([synward.binary(), "--confg", "x"], check=False).returncode == 64
 
 
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([synward.binary(), "--version"], check=False, stdout=full, stderr=subprocess.PIPE,
+                              text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot write to standard output: No space left on device\n")
+
+
 def test_missing_interface(plain):
     config = synward.configuration(plain.directory, interfaces={"client": ["nosuch0"], "server": ["m1"]})
     assert "nosuch0" in start(plain, config)

@@ -28,7 +28,7 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
        .listen = {endpoint("203.0.113.11:1"), endpoint("[2001:db8::1]:65535")},
        .backends = {{endpoint("198.51.100.1:80"), 3}, {endpoint("[2001:db8::2]:80")}},
        .when_down = WhenDown::reset});
-  settings.half_open = {1, 10ms, 8, 100, 99};
+  settings.half_open = {64, 10ms, 8, 100, 99};
   settings.cookies.key_file = "/tmp/key";
   settings.splice = {SpliceEngine::userspace, 16'777'216, 60s, 3'661'001ms, {1 << 20, 1ULL << 40},
                      UnknownSegments::reset,  0ms};

@@ -65,6 +65,8 @@ TEST(ConfigYaml, RefusesMergeKeys) {
 TEST(ConfigYaml, RefusesTags) {
   EXPECT_EQ(problems_after_required("workers: !!int 3\n"),
             "3:10: tags are not supported: 'tag:yaml.org,2002:int'\n");
+  EXPECT_EQ(problems_after_required("control:\n  socket: ! \"/run/x\nworkers: 7\n"),
+            "4:11: tags are not supported: '!'\n");
 }
 
 TEST(ConfigYaml, RefusesASecondDocument) {
@@ -73,6 +75,18 @@ TEST(ConfigYaml, RefusesASecondDocument) {
             "4:1: a second document, or a line not indented like the first\n");
   EXPECT_EQ(problems_of(with_required("...\n")), "");
   EXPECT_EQ(problems_of("---\n" + with_required("")), "");
+}
+
+TEST(ConfigYaml, PlacesAnEmptyItemAtItsDash) {
+  EXPECT_EQ(problems_of("interfaces:\n  client: [a,, b]\n  server:\n"
+                        "    - a\n    -   # none - yet\n\n    # - c\n    - b\n"
+                        "services:\n  - # first\r\n  - ~\n  - - x\n    -\n  -"),
+            "2:14: client: expected a single value, found nothing\n"
+            "5:5: server: expected a single value, found nothing\n"
+            "10:3: services: expected a map of keys, found nothing\n"
+            "11:3: services: expected a map of keys, found nothing\n"
+            "12:5: services: expected a map of keys, found a list\n"
+            "14:3: services: expected a map of keys, found nothing\n");
 }
 
 // yaml-cpp takes this for two documents and the second line for the second one.
@@ -88,6 +102,30 @@ TEST(ConfigYaml, LocatesSyntaxErrors) {
             "4:1: YAML: end of map flow not found\n");
   EXPECT_EQ(problems_after_required("workers: *nowhere\n"),
             "3:10: YAML: the referenced anchor is not defined\n");
+}
+
+TEST(ConfigYaml, RefusesAQuoteThatIsNeverClosed) {
+  for (const char quote : {'"', '\''}) {
+    for (const auto* const rest : {"/x\n  workres: 7\non_exit: drop\n", "/x\r\nworkers: 7\r\n",
+                                   "/x", "", " \n  ", "/\u00e9\n# a comment\n"}) {
+      const std::string yaml = std::string("control: # \u00e9\n  socket: ") + quote + rest;
+      EXPECT_EQ(problems_after_required(yaml), "4:11: YAML: this quote is never closed\n") << yaml;
+    }
+  }
+  EXPECT_EQ(problems_of("\xef\xbb\xbf'interfaces: {client: [a], server: [b]}\n"),
+            "1:1: YAML: this quote is never closed\n");
+  EXPECT_EQ(problems_after_required("\"workers\": 1\n\"on_exit: pass\n"),
+            "4:1: YAML: this quote is never closed\n");
+  EXPECT_EQ(problems_after_required("control: {\"socket: /a}\n"),
+            "3:11: YAML: this quote is never closed\n");
+}
+
+TEST(ConfigYaml, SeesWhereAQuoteIsClosed) {
+  const Settings settings =
+      loaded_settings(with_required("cookies: {'key_file': '/it''s'''}\n# 'a comment\n"
+                                    "\"control\":\r\n  socket: \t\"/run/\r\n   \\\"\\\\\""));
+  EXPECT_EQ(settings.cookies.key_file, "/it's'");
+  EXPECT_EQ(settings.control_socket, "/run/ \"\\");
 }
 
 TEST(ConfigYaml, SaysWhenATabIsToBlame) {
@@ -134,7 +172,7 @@ TEST(ConfigYaml, SurvivesDeepNestingAndSize) {
 
 TEST(ConfigYaml, ShortensLongTextInMessages) {
   EXPECT_EQ(problems_after_required("on_exit: " + std::string(500, 'x')),
-            "3:10: on_exit: '" + std::string(80, 'x') + "...' is not one of pass\n");
+            "3:10: on_exit: '" + std::string(80, 'x') + "...' is not one of drop, pass\n");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config/load.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/support/temporary_directory.h"
@@ -112,6 +113,12 @@ TEST(ConfigLoad, CallsAnUnreadableFileAProblemAtItsStart) {
   EXPECT_EQ(listed(load_file("/nonexistent/synward.yaml")),
             "1:1: cannot read the file: No such file or directory\n");
   EXPECT_EQ(listed(load_file("/")), "1:1: cannot read the file: Is a directory\n");
+}
+
+TEST(ConfigLoad, RefusesALineThatYamlWouldPassOver) {
+  EXPECT_EQ(listed(load_text(std::string(required) + "%on_exit: drop\n")),
+            std::to_string(1 + std::ranges::count(std::string_view(required), '\n')) +
+                ":1: a line that begins with '%' is no part of it; a comment begins with '#'\n");
 }
 
 TEST(ConfigLoad, RefusesAFileWithoutEnd) {

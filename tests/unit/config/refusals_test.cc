@@ -24,11 +24,12 @@ TEST(ConfigRefuses, ValuesWhosePartDoesNotExistYet) {
 
 TEST(ConfigRefuses, WordsThatAreNoneOfTheChoice) {
   expect_refused({"on_exit: drop", "3:10: on_exit: 'drop' is not in this version"});
-  expect_refused({"on_exit: off", "3:10: on_exit: 'off' is not one of pass"});
+  expect_refused({"on_exit: off", "3:10: on_exit: 'off' is not one of drop, pass"});
   expect_refused(
-      {"on_exit: Pass", "3:10: on_exit: 'Pass' is not one of pass; did you mean 'pass'?"});
-  expect_refused({"splice: {engine: atuo}",
-                  "3:18: engine: 'atuo' is not one of auto, userspace; did you mean 'auto'?"});
+      {"on_exit: Pass", "3:10: on_exit: 'Pass' is not one of drop, pass; did you mean 'pass'?"});
+  expect_refused(
+      {"splice: {engine: atuo}",
+       "3:18: engine: 'atuo' is not one of auto, userspace, kernel; did you mean 'auto'?"});
   expect_refused(
       {"splice: {unknown_segments: reject}",
        "3:28: unknown_segments: 'reject' is not one of drop, reset; did you mean 'reset'?"});
@@ -39,6 +40,17 @@ TEST(ConfigRefuses, WordsThatAreNoneOfTheChoice) {
                   "did you mean 'auto'?"});
 }
 
+TEST(ConfigRefuses, WordsThatAreNearOneWhosePartDoesNotExistYet) {
+  expect_refused(
+      {"shield: {mode: natve}",
+       "3:16: mode: 'natve' is not one of auto, off, native, generic; did you mean 'native'?"});
+  expect_refused({"splice: {engine: Kernel}",
+                  "3:18: engine: 'Kernel' is not one of auto, userspace, kernel; "
+                  "did you mean 'kernel'?"});
+  expect_refused(
+      {"on_exit: drip", "3:10: on_exit: 'drip' is not one of drop, pass; did you mean 'drop'?"});
+}
+
 TEST(ConfigRefuses, ValuesOutOfRangeAndNamesTheRange) {
   expect_refused({"half_open: {backlog: 0}",
                   "3:22: backlog: '0' is out of range; the range is 1 to 16777216"});
@@ -47,9 +59,11 @@ TEST(ConfigRefuses, ValuesOutOfRangeAndNamesTheRange) {
   expect_refused({"half_open: {synack_retries: 9}",
                   "3:29: synack_retries: '9' is out of range; the range is 0 to 8"});
   expect_refused({"half_open: {high_watermark: 101%}",
-                  "3:29: high_watermark: '101%' is out of range; the range is 1% to 100%"});
+                  "3:29: high_watermark: '101%' is out of range; the range is 2% to 100%"});
+  expect_refused({"half_open: {high_watermark: 1%}",
+                  "3:29: high_watermark: '1%' is out of range; the range is 2% to 100%"});
   expect_refused({"half_open: {low_watermark: 0%}",
-                  "3:28: low_watermark: '0%' is out of range; the range is 1% to 100%"});
+                  "3:28: low_watermark: '0%' is out of range; the range is 1% to 99%"});
   expect_refused({"splice: {connections: 16777217}",
                   "3:23: connections: '16777217' is out of range; the range is 1 to 16777216"});
   expect_refused({"splice: {connect_timeout: 61s}",
@@ -99,6 +113,11 @@ TEST(ConfigRefuses, MetricsWhereNobodyCanReachThem) {
       {"metrics: {listen: 224.0.0.1:9477}",
        "3:19: listen: '224.0.0.1:9477' is a multicast address; nobody can connect to it"});
   EXPECT_NE(problems_after_required("metrics: {listen: 9477}"), "");
+  expect_refused({"metrics: {listen: 127.0.0.1:0}",
+                  "3:19: listen: the port of '127.0.0.1:0' is out of range; "
+                  "the range is 1 to 65535"});
+  EXPECT_EQ(problems_after_required("metrics: {listen: '::1:9477'}").find("did you mean"),
+            std::string::npos);
 }
 
 TEST(ConfigRefuses, PathsThatAreNotAbsoluteOrTooLong) {

@@ -46,6 +46,17 @@ TEST(ConfigRelations, QueueNumbersOfAllWorkersFit) {
   EXPECT_EQ(problems_after_required("queue_start: 65534\nworkers: 1\n"), "");
 }
 
+TEST(ConfigRelations, EveryWorkerHasAShare) {
+  EXPECT_EQ(problems_after_required("splice: {connections: 7}\nworkers: 8\n"),
+            "3:23: connections: 7 is divided among 8 workers; each needs at least 1\n");
+  EXPECT_EQ(problems_after_required("workers: 64\nhalf_open: {backlog: 63}\n"),
+            "4:22: backlog: 63 is divided among 64 workers; each needs at least 1\n");
+  EXPECT_EQ(
+      problems_after_required("splice: {connections: 8}\nhalf_open: {backlog: 8}\nworkers: 8\n"),
+      "");
+  EXPECT_EQ(problems_after_required("splice: {connections: 1}\nworkers: auto\n"), "");
+}
+
 TEST(ConfigRelations, MarkLiesWithinItsMask) {
   EXPECT_EQ(problems_after_required("mark: 0x1ffff/0xffff0000"),
             "3:7: mark: '0x1ffff/0xffff0000' has value bits outside of its mask\n");

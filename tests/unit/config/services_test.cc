@@ -77,15 +77,39 @@ TEST(ConfigServices, RefusesAddressesNobodyCanConnectTo) {
 
 TEST(ConfigServices, RefusesWhatIsNoNumericAddressAndPort) {
   for (const auto* const address :
-       {"", "web:443", "203.0.113.10", "203.0.113.10:0", "203.0.113.10:65536", "203.0.113.10:-1",
-        "203.0.113.10:", ":443", "203.0.113.010:443x", "[203.0.113.10]:443", "[2001:db8::1]",
-        "[2001:db8::1%eth0]:443", "[::ffff:203.0.113.10]:443", "203.0.113.10:443 "}) {
+       {"", "web:443", "203.0.113.10", "203.0.113.10:-1", "203.0.113.10:", ":443",
+        "203.0.113.010:443x", "[203.0.113.10]:443", "[2001:db8::1]", "[2001:db8::1%eth0]:443",
+        "[::ffff:203.0.113.10]:443", "203.0.113.10:443 "}) {
     EXPECT_NE(problems_of_listen(address).find("is not a numeric ADDRESS:PORT"), std::string::npos)
         << address;
   }
 }
 
+TEST(ConfigServices, SaysWhatIsWrongWithAPort) {
+  EXPECT_EQ(problems_of_listen("203.0.113.10:0"),
+            "2:33: listen: the port of '203.0.113.10:0' is out of range; "
+            "the range is 1 to 65535\n");
+  for (const auto* const address :
+       {"203.0.113.10:65536", "[2001:db8::1]:00", "203.0.113.10:99999999999999999999"}) {
+    EXPECT_NE(problems_of_listen(address).find("is out of range; the range is 1 to 65535"),
+              std::string::npos)
+        << address;
+  }
+}
+
+TEST(ConfigServices, SaysThatANetworkIsNoAddress) {
+  EXPECT_EQ(problems_of_listen("203.0.113.0/24:443"),
+            "2:33: listen: '203.0.113.0/24:443' is a network; "
+            "each address is written out, with a port\n");
+  for (const auto* const address :
+       {"203.0.113.0/24", "2001:db8::/64", "[2001:db8::/64]:443", "[2001:db8::]/64:443"}) {
+    EXPECT_NE(problems_of_listen(address).find("is a network"), std::string::npos) << address;
+  }
+  EXPECT_EQ(problems_of_listen("http://203.0.113.10:443").find("is a network"), std::string::npos);
+}
+
 TEST(ConfigServices, SuggestsBracketsForABareIpv6Address) {
+  EXPECT_EQ(problems_of_listen("ff02::1:443").find("did you mean"), std::string::npos);
   EXPECT_NE(problems_of_listen("2001:db8::1:443").find("; did you mean '[2001:db8::1]:443'?"),
             std::string::npos);
 }
@@ -103,6 +127,22 @@ TEST(ConfigServices, RefusesTwoOfOneName) {
                                  "  - {name: a, listen: ['10.0.0.1:1']}\n"
                                  "  - {name: a, listen: ['10.0.0.1:2']}\n"),
             "4:12: name: duplicate service name 'a'; it is already on line 3\n");
+}
+
+TEST(ConfigServices, BoundTheirListensTogether) {
+  const auto services = [](int listens) {
+    std::string text = "services:\n";
+    for (int i = 0; i < listens; ++i) {
+      if (i % 256 == 0) text += "  - name: s" + std::to_string(i) + "\n    listen:\n";
+      text += "      - 203.0.113.1:" + std::to_string(i + 1) + "\n";
+    }
+    return text;
+  };
+  EXPECT_EQ(problems_of_services(services(4096)), "");
+  const std::string one_too_many =
+      "4133:9: listen: one too many; all services together may have 4096\n";
+  EXPECT_EQ(problems_of_services(services(4097)), one_too_many);
+  EXPECT_EQ(problems_of_services(services(4099)), one_too_many);
 }
 
 TEST(ConfigServices, RefusesTheSameBackendTwice) {
@@ -144,7 +184,8 @@ TEST(ConfigServices, RefusesModesThatComeWithDetection) {
                                  "  - {name: c, listen: ['10.0.0.1:3'], mode: alway}\n"),
             "3:45: mode: 'adaptive' is not in this version\n"
             "4:45: mode: 'monitor' is not in this version\n"
-            "5:45: mode: 'alway' is not one of always; did you mean 'always'?\n");
+            "5:45: mode: 'alway' is not one of always, adaptive, monitor; "
+            "did you mean 'always'?\n");
 }
 
 TEST(ConfigServices, RefusesNamesThatMakeNoLabel) {

@@ -44,6 +44,15 @@ TEST(ConfigUnits, DurationsSuggestTheUnit) {
   EXPECT_EQ(any_duration("soon").error().find("did you mean"), std::string::npos);
 }
 
+TEST(ConfigUnits, DurationsSuggestOnlyWhatIsInRange) {
+  constexpr DurationIn range{10ms, 64s};
+  EXPECT_TRUE(range("1000").error().ends_with("; did you mean '1000ms'?"));
+  EXPECT_TRUE(range("1M").error().ends_with("; did you mean '1m'?"));
+  for (const auto* const text : {"0", "64001", "1H"}) {
+    EXPECT_EQ(range(text).error().find("did you mean"), std::string::npos) << text;
+  }
+}
+
 TEST(ConfigUnits, SizesAreBinary) {
   EXPECT_EQ(any_size("16KiB"), 16384U);
   EXPECT_EQ(any_size("64MiB"), 64U << 20);
@@ -65,6 +74,21 @@ TEST(ConfigUnits, SizesSuggestTheUnit) {
   EXPECT_TRUE(suggests("64mb", "64MiB"));
   EXPECT_TRUE(suggests("1 GiB", "1GiB"));
   EXPECT_EQ(any_size("1TiB").error().find("did you mean"), std::string::npos);
+}
+
+TEST(ConfigUnits, SizesSuggestOnlyWhatIsInRange) {
+  constexpr SizeIn range{1024, 1 << 20};
+  EXPECT_TRUE(range("16384B").error().ends_with("; did you mean '16KiB'?"));
+  EXPECT_TRUE(range("1000").error().ends_with("; did you mean '1000KiB'?"));
+  for (const auto* const text : {"0", "512B", "2000", "2G"}) {
+    EXPECT_EQ(range(text).error().find("did you mean"), std::string::npos) << text;
+  }
+}
+
+TEST(ConfigUnits, RatesAndPercentagesSuggestOnlyWhatIsInRange) {
+  EXPECT_TRUE((RateIn{1, 10})("10").error().ends_with("; did you mean '10/s'?"));
+  EXPECT_EQ((RateIn{1, 10})("0").error().find("did you mean"), std::string::npos);
+  EXPECT_EQ((PercentIn{2, 100})("101").error().find("did you mean"), std::string::npos);
 }
 
 TEST(ConfigUnits, RatesArePerSecondAndPercentagesWhole) {
