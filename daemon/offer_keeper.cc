@@ -21,7 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds start_patience{1000};
 constexpr std::chrono::milliseconds repeat_after{200};  // then doubling
 constexpr std::chrono::seconds ask_again_first{10};
-constexpr std::chrono::seconds ask_again_last{640};
+constexpr std::chrono::seconds ask_again_last{60};
+constexpr std::chrono::minutes ask_everyone_every{10};
 
 std::string line_of(const wire::Endpoint& listen, const OfferHistory::Entry& entry) {
   const ServiceOffer& offer = entry.offer;
@@ -53,6 +54,8 @@ OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& 
                          const HostFacts& host)
     : path_(settings.cookies.key_file + ".offers"),
       board_(std::make_shared<backend::LearnedBoard>(layout.backend_counts())),
+      ask_at_(io::now() + ask_again_first),
+      ask_everyone_at_(io::now() + ask_everyone_every),
       ask_wait_(ask_again_first) {
   lay_out(settings, layout, host);
   load();
@@ -62,6 +65,8 @@ OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& 
                          const HostFacts& host, const OfferKeeper& before)
     : path_(before.path_),
       board_(std::make_shared<backend::LearnedBoard>(*before.board_, layout.backend_counts())),
+      ask_at_(io::now() + ask_again_first),
+      ask_everyone_at_(io::now() + ask_everyone_every),
       ask_wait_(ask_again_first) {
   lay_out(settings, layout, host);
   for (std::size_t i = 0; i < before.histories_.size(); ++i) {
@@ -94,7 +99,7 @@ void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout&
 }
 
 void OfferKeeper::learn_first() {
-  ask(/*silent_too=*/true);
+  ask(/*everyone=*/true);
   const Instant start = io::now();
   auto repeat = repeat_after;
   while (probe_.waiting() && io::now() < start + start_patience) {
@@ -115,7 +120,10 @@ void OfferKeeper::begin(Epoch present) {
 
 bool OfferKeeper::turn(Instant now, Epoch present) {
   if (probe_.waiting()) take(probe_.collect(std::chrono::milliseconds(0)));
-  if (now >= ask_at_ && ask(/*silent_too=*/false)) {
+  if (now >= ask_at_) {
+    const bool everyone = now >= ask_everyone_at_;
+    ask(everyone);
+    if (everyone) ask_everyone_at_ = now + ask_everyone_every;
     ask_at_ = now + ask_wait_;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
@@ -126,34 +134,36 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
 
 ServiceOffer OfferKeeper::present_offer(const Listen& listen) const {
   std::vector<backend::LearnedOptions> known;
+  known.reserve(listen.backends.size());
   for (const std::uint16_t position : listen.backends) {
-    if (const auto options = board_->find(listen.service, position)) known.push_back(*options);
+    known.push_back(board_->find(listen.service, position).value_or(backend::LearnedOptions{}));
   }
   return backend::offer_for(listen.unlearned, known);
 }
 
-bool OfferKeeper::ask(bool silent_too) {
+void OfferKeeper::ask(bool everyone) {
   std::vector<std::size_t> asked;
   std::vector<wire::Endpoint> targets;
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     const auto known = board_->find(backends_[i].service, backends_[i].position);
-    if (known ? known->complete() : !silent_too) continue;
+    if (!everyone && known && known->accepts_all()) continue;
     asked.push_back(i);
     targets.push_back(backends_[i].endpoint);
   }
-  if (asked.empty()) return false;
+  if (asked.empty()) return;
   asked_ = std::move(asked);
   probe_.ask(targets);
-  return true;
 }
 
 void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
   for (const io::OptionProbe::Answer& answer : answers) {
     if (answer.refused) continue;
     const Backend& backend = backends_[asked_[answer.target]];
-    board_->learn(
-        backend.service, backend.position, {},
-        {.window = answer.window, .options = answer.options, .ecn_echo = answer.ecn_echo});
+    board_->learn_anew(backend.service, backend.position,
+                       {.window = answer.window,
+                        .options = answer.options,
+                        .ecn_echo = answer.ecn_echo,
+                        .ipv4 = backend.endpoint.address.is_ipv4()});
   }
 }
 
@@ -161,7 +171,7 @@ bool OfferKeeper::renew(Epoch from, void (OfferHistory::*how)(Epoch, const Servi
   bool changed = false;
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     const ServiceOffer offer = present_offer(listens_[i]);
-    if (offer == histories_[i].newest().offer) continue;
+    if (histories_[i].holds(from, offer)) continue;
     (histories_[i].*how)(from, offer);
     changed = true;
   }

@@ -24,16 +24,15 @@ class OfferKeeper {
   OfferKeeper(const config::Settings& settings, const ServiceLayout& layout, const HostFacts& host,
               const OfferKeeper& before);
 
-  // One learning SYN to each backend of which nothing is known, and up to a second for their
-  // answers. A server that is down is not asked again until a client's connection has shown that it
-  // is up (turn()).
+  // One learning SYN to each backend, and up to a second for their answers.
   void learn_first();
   // The offers at start and after a reload are those of what has been learned, at once: a promise
   // that a server would break is not to be made until the epoch ends. What was offered before is
   // still redeemed.
   void begin(handshake::Epoch present);
-  // What has been heard since; a learning SYN to servers of which a part is not known, at longer
-  // and longer intervals. True if an offer was announced for the next epoch.
+  // What has been heard since; a learning SYN to servers that were not heard or refused something,
+  // at longer and longer intervals up to a minute, and to all of them every ten. True if an offer
+  // was announced for the next epoch.
   bool turn(Instant now, handshake::Epoch present);
 
   const std::vector<handshake::OfferHistory>& histories() const { return histories_; }
@@ -54,7 +53,7 @@ class OfferKeeper {
   void lay_out(const config::Settings& settings, const ServiceLayout& layout,
                const HostFacts& host);
   handshake::ServiceOffer present_offer(const Listen& listen) const;
-  bool ask(bool silent_too);  // false if there is nothing to ask
+  void ask(bool everyone);
   void take(const std::vector<io::OptionProbe::Answer>& answers);
   bool renew(handshake::Epoch from,
              void (handshake::OfferHistory::*how)(handshake::Epoch,
@@ -70,7 +69,7 @@ class OfferKeeper {
   std::vector<Listen> listens_;
   std::vector<bool> promised_;  // by listen: there is an offer that was made
   std::vector<handshake::OfferHistory> histories_;
-  Instant ask_at_{};
+  Instant ask_at_, ask_everyone_at_;
   Duration ask_wait_;
 };
 

@@ -18,15 +18,20 @@ namespace synward::backend {
 enum class Accepts : std::uint8_t { unknown, no, yes };
 
 struct LearnedOptions {
-  std::uint16_t mss = 0;     // 0: the SYN-ACK had none
-  std::uint16_t window = 0;  // initial, of the SYN-ACK, hence not scaled
+  std::uint16_t mss = 0;  // 0: nothing was heard
+  // Initial, of SYN-ACKs, hence not scaled. A server rounds it to segments of the client's size, so
+  // each client sees another: the smallest since the learning SYN before the last one, and since
+  // the last one. An offer that followed every SYN-ACK would change all the time.
+  std::uint16_t window = 0, window_since_asked = 0;
   Accepts scaling = Accepts::unknown, sack = Accepts::unknown;
   Accepts timestamps = Accepts::unknown, ecn = Accepts::unknown;
   std::uint8_t window_scale = 0;  // if scaling is yes
 
-  bool complete() const {
-    return scaling != Accepts::unknown && sack != Accepts::unknown &&
-           timestamps != Accepts::unknown && ecn != Accepts::unknown;
+  // A server with something missing is asked again: it may have answered from a SYN cookie, or have
+  // been started anew since.
+  bool accepts_all() const {
+    return scaling == Accepts::yes && sack == Accepts::yes && timestamps == Accepts::yes &&
+           ecn == Accepts::yes;
   }
   bool operator==(const LearnedOptions&) const = default;
 };
@@ -39,14 +44,18 @@ struct Answer {
   std::uint16_t window = 0;
   wire::TcpOptions options;
   bool ecn_echo = false;  // ECE without CWR (RFC 3168 6.1.1)
+  bool ipv4 = true;
 };
 
-// `before`, corrected by this answer; what was not asked stays as it was.
+// `before`, corrected by the answer to a client's SYN; what was not asked stays as it was.
 LearnedOptions learn(const LearnedOptions& before, const Asked& asked, const Answer& answer);
+// The answer to a learning SYN, which asks for everything: nothing of `before` holds against it.
+LearnedOptions learn_anew(const LearnedOptions& before, const Answer& answer);
 
 // O2, O3: what may be offered to every client of these backends. `unlearned` is what is offered
 // while nothing is known; its MSS and window are upper bounds also later. A backend of which
-// nothing is known does not count: it is corrected when it answers.
+// nothing is known is one more that may get the client: what cannot be translated waits for it
+// (W2, O5), the rest does not.
 handshake::ServiceOffer offer_for(const handshake::ServiceOffer& unlearned,
                                   std::span<const LearnedOptions> backends);
 
@@ -61,8 +70,12 @@ class LearnedBoard {
   std::optional<LearnedOptions> find(std::uint16_t service, std::uint16_t position) const;
   void learn(std::uint16_t service, std::uint16_t position, const Asked& asked,
              const Answer& answer);
+  void learn_anew(std::uint16_t service, std::uint16_t position, const Answer& answer);
 
  private:
+  template <typename Lesson>  // from what was known to what is known
+  void correct(std::uint16_t service, std::uint16_t position, const Lesson& lesson);
+
   std::deque<std::deque<std::atomic<std::uint64_t>>> words_;  // 0: nothing is known
 };
 

@@ -25,7 +25,7 @@ void OfferHistory::push(const Entry& newest, Epoch begun_before) {
   const auto begun = [&](const Entry& e) { return e.from < begun_before; };
   const auto kept = std::ranges::find_if(entries(), begun);
   const auto skipped = static_cast<std::size_t>(kept - entries().begin());
-  std::array<Entry, 3> entries{};
+  std::array<Entry, entries_max> entries{};
   entries[0] = newest;
   std::size_t count = 1;
   for (std::size_t i = skipped; i < count_ && count < entries.size(); ++i) {
@@ -39,10 +39,12 @@ OfferHistory::Tries OfferHistory::tries(Epoch epoch) const {
   Tries result;
   const std::size_t present = index_at(epoch);
   result.add(entries_[present].offer);
-  // A cookie of the epoch before is accepted (C3).
-  const bool changed_lately = entries_[present].from >= epoch;
-  if (changed_lately && present + 1 < count_) result.add(entries_[present + 1].offer);
-  if (present > 0) result.add(entries_[present - 1].offer);
+  // An offer is still made in the epoch in which the next one begins: before it does (begin()), or
+  // by a worker that has not heard of it yet. A cookie of the epoch before is accepted (C3).
+  for (std::size_t i = present + 1; i < count_ && entries_[i - 1].from + 1 >= epoch; ++i) {
+    result.add(entries_[i].offer);
+  }
+  for (std::size_t i = present; i > 0; --i) result.add(entries_[i - 1].offer);
   return result;
 }
 

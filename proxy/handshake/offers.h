@@ -27,16 +27,20 @@ class OfferHistory {
   const ServiceOffer& at(Epoch epoch) const { return entries_[index_at(epoch)].offer; }
   // The newest, which may not have begun yet.
   const Entry& newest() const { return entries_[0]; }
+  // From `from` on this offer is made and no other, as far as is known.
+  bool holds(Epoch from, const ServiceOffer& offer) const {
+    return newest().from <= from && newest().offer == offer;
+  }
   // From `from` on `offer` is made; replaces what was announced for that epoch or a later one.
   void announce(Epoch from, const ServiceOffer& offer);
-  // In the middle of the present epoch, where nobody else makes challenges: at start.
+  // In the middle of the present epoch: at start and after a reload.
   void begin(Epoch present, const ServiceOffer& offer);
 
   // Newest first; never empty.
   std::span<const Entry> entries() const { return {entries_.data(), count_}; }
 
   // What a cookie that is redeemed in `epoch` may have been made with, likeliest first: the present
-  // offer; the one before it, while its last epoch is accepted; one that was announced, which a
+  // offer; those before it, while their last epoch is accepted; one that was announced, which a
   // node slightly ahead makes already.
   class Tries;
   Tries tries(Epoch epoch) const;
@@ -45,7 +49,9 @@ class OfferHistory {
   void push(const Entry& newest, Epoch begun_before);
   std::size_t index_at(Epoch epoch) const;
 
-  std::array<Entry, 3> entries_{};
+  // One that was announced, and two changes within an epoch.
+  static constexpr std::size_t entries_max = 4;
+  std::array<Entry, entries_max> entries_{};
   std::size_t count_ = 1;
 };
 
@@ -56,7 +62,7 @@ class OfferHistory::Tries {
   void add(const ServiceOffer& offer) { offers_[count_++] = offer; }
 
  private:
-  std::array<ServiceOffer, 3> offers_{};
+  std::array<ServiceOffer, entries_max> offers_{};
   std::size_t count_ = 0;
 };
 

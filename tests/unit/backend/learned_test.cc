@@ -28,22 +28,66 @@ handshake::ServiceOffer unlearned() {
 
 TEST(Learn, AFullSynTeachesEverything) {
   const LearnedOptions options = full();
-  EXPECT_TRUE(options.complete());
+  EXPECT_TRUE(options.accepts_all());
   EXPECT_EQ(options.mss, 1460);
   EXPECT_EQ(options.window_scale, 7);
   EXPECT_EQ(options.timestamps, Accepts::yes);
   EXPECT_EQ(options.ecn, Accepts::yes);
 }
 
-TEST(Learn, WhatWasNotAskedStaysAsItWas) {
+// Of a Linux server that answers a client without timestamps from a SYN cookie.
+Answer cookie_answer() {
+  Answer answer{.window = 64240, .options = {}};
+  answer.options.mss = 1460;
+  return answer;
+}
+
+Answer with_window(std::uint16_t window) {
   Answer answer = full_answer();
-  answer.options.timestamps.reset();
-  answer.options.sack_permitted = false;
+  answer.window = window;
+  return answer;
+}
+
+TEST(Learn, WhatWasNotAskedStaysAsItWas) {
   const Asked without_timestamps{.timestamps = false};
-  EXPECT_EQ(learn(full(), without_timestamps, answer).timestamps, Accepts::yes);
-  EXPECT_EQ(learn(full(), without_timestamps, answer).sack, Accepts::no);
-  EXPECT_EQ(learn({}, without_timestamps, answer).timestamps, Accepts::unknown);
-  EXPECT_FALSE(learn({}, without_timestamps, answer).complete());
+  EXPECT_EQ(learn(full(), without_timestamps, cookie_answer()).timestamps, Accepts::yes);
+  EXPECT_EQ(learn(full(), without_timestamps, cookie_answer()).ecn, Accepts::no);
+  EXPECT_EQ(learn({}, without_timestamps, cookie_answer()).sack, Accepts::no);
+  EXPECT_EQ(learn({}, without_timestamps, cookie_answer()).timestamps, Accepts::unknown);
+  EXPECT_FALSE(learn({}, without_timestamps, full_answer()).accepts_all());
+}
+
+TEST(Learn, ScalingAndSackAreTakenBackByALearningSynAlone) {
+  const LearnedOptions after = learn(full(), {}, cookie_answer());
+  EXPECT_EQ(after.scaling, Accepts::yes);
+  EXPECT_EQ(after.sack, Accepts::yes);
+  EXPECT_EQ(after.window_scale, 7);
+  EXPECT_EQ(after.timestamps, Accepts::no);  // W2: at once
+  EXPECT_EQ(learn_anew(full(), cookie_answer()).scaling, Accepts::no);
+  EXPECT_EQ(learn_anew(full(), cookie_answer()).sack, Accepts::no);
+}
+
+TEST(Learn, WhatWasRefusedOnceIsAskedAgainAndCorrected) {
+  const LearnedOptions refused = learn({}, {}, cookie_answer());
+  EXPECT_FALSE(refused.accepts_all());
+  EXPECT_TRUE(learn_anew(refused, full_answer()).accepts_all());
+}
+
+TEST(Learn, TheWindowIsTheSmallestOfThoseThatClientsSee) {
+  LearnedOptions options = learn_anew({}, with_window(65160));
+  options = learn(options, {}, with_window(64240));
+  EXPECT_EQ(learn(options, {}, with_window(65160)).window, 64240);
+  options = learn_anew(options, with_window(65160));
+  EXPECT_EQ(options.window, 64240);  // of the clients since the learning SYN before
+  EXPECT_EQ(learn_anew(options, with_window(65160)).window, 65160);
+  EXPECT_EQ(learn(options, {}, with_window(0)).window, 64240);
+}
+
+TEST(Learn, ASynAckWithoutMssMeansTheDefault) {
+  Answer answer;
+  EXPECT_EQ(learn({}, {}, answer).mss, 536);
+  answer.ipv4 = false;
+  EXPECT_EQ(learn({}, {}, answer).mss, 1220);
 }
 
 TEST(OfferFor, NothingLearnedPromisesNoTimestamps) {
@@ -76,6 +120,18 @@ TEST(OfferFor, TheWeakestBackendDecidesWhatCannotBeTranslated) {
   EXPECT_EQ(offer.window, 8000);
 }
 
+TEST(OfferFor, W2ABackendThatWasNotHeardKeepsTimestampsAndEcnBack) {
+  const std::array<LearnedOptions, 2> both{full(), LearnedOptions{}};
+  const auto offer = offer_for(unlearned(), both);
+  EXPECT_FALSE(offer.timestamps);
+  EXPECT_FALSE(offer.ecn);
+  EXPECT_TRUE(offer.sack);
+  EXPECT_EQ(offer.window_scale, 7);
+  EXPECT_EQ(offer.mss, 1460);
+  const LearnedOptions silent;
+  EXPECT_EQ(offer_for(unlearned(), {&silent, 1}), unlearned());
+}
+
 TEST(OfferFor, TheLargestScaleIsPromisedAndNoneWhereNoneScales) {
   LearnedOptions large = full();
   LearnedOptions none = full();
@@ -101,6 +157,8 @@ TEST(LearnedBoard, KeepsWhatWasLearned) {
   board.learn(1, 1, {}, full_answer());
   ASSERT_TRUE(board.find(1, 1).has_value());
   EXPECT_EQ(*board.find(1, 1), full());
+  board.learn_anew(1, 1, cookie_answer());
+  EXPECT_EQ(*board.find(1, 1), learn_anew(full(), cookie_answer()));
   EXPECT_FALSE(board.find(1, 0).has_value());
   Answer silent;
   board.learn(0, 0, {}, silent);

@@ -40,7 +40,37 @@ TEST(OfferHistory, BothAreTriedWhileCookiesOfBothMayCome) {
   history.announce(11, with_mss(2000));
   EXPECT_EQ(tried(history, 10), (Masses{1000, 2000}));  // a node slightly ahead
   EXPECT_EQ(tried(history, 11), (Masses{2000, 1000}));  // the epoch before is accepted
-  EXPECT_EQ(tried(history, 12), Masses{2000});
+  EXPECT_EQ(tried(history, 12), (Masses{2000, 1000}));  // a worker that heard of it late
+  EXPECT_EQ(tried(history, 13), Masses{2000});
+}
+
+TEST(OfferHistory, AnOfferReplacedInsideAnEpochIsTriedAsLongAsItsCookiesLive) {
+  OfferHistory history(with_mss(1000));
+  history.begin(11, with_mss(2000));
+  EXPECT_EQ(tried(history, 11), (Masses{2000, 1000}));
+  EXPECT_EQ(tried(history, 12), (Masses{2000, 1000}));
+  EXPECT_EQ(tried(history, 13), Masses{2000});
+}
+
+TEST(OfferHistory, SoIsEachOneOfAnEpochInWhichItChangedTwice) {
+  OfferHistory history(with_mss(1000));
+  history.begin(11, with_mss(2000));
+  history.begin(11, with_mss(3000));
+  history.announce(12, with_mss(4000));
+  EXPECT_EQ(tried(history, 11), (Masses{3000, 2000, 1000, 4000}));
+  EXPECT_EQ(tried(history, 12), (Masses{4000, 3000, 2000, 1000}));
+  EXPECT_EQ(tried(history, 13), (Masses{4000, 3000}));
+}
+
+TEST(OfferHistory, AfterTheClockWasSteppedBackTheNewestHasToBeginAgain) {
+  OfferHistory history(with_mss(1000));
+  history.announce(500, with_mss(2000));
+  EXPECT_TRUE(history.holds(500, with_mss(2000)));
+  EXPECT_FALSE(history.holds(500, with_mss(1000)));
+  EXPECT_FALSE(history.holds(11, with_mss(2000)));
+  history.announce(11, with_mss(2000));
+  EXPECT_TRUE(history.holds(11, with_mss(2000)));
+  EXPECT_EQ(history.at(11).mss, 2000);
 }
 
 TEST(OfferHistory, WhatNeverBeganIsReplaced) {
@@ -60,7 +90,7 @@ TEST(OfferHistory, AtStartAnOfferMayBeginInsideAnEpoch) {
   history.announce(11, with_mss(2000));
   history.begin(11, with_mss(3000));
   EXPECT_EQ(history.at(11).mss, 3000);
-  EXPECT_EQ(tried(history, 11), (Masses{3000, 2000}));
+  EXPECT_EQ(tried(history, 11), (Masses{3000, 2000, 1000}));
   history.announce(12, with_mss(4000));
   history.begin(11, with_mss(5000));  // what was announced has not begun
   EXPECT_EQ(history.at(12).mss, 5000);
@@ -71,8 +101,9 @@ TEST(OfferHistory, TheOldestIsForgotten) {
   history.announce(11, with_mss(2000));
   history.announce(12, with_mss(3000));
   history.announce(13, with_mss(4000));
-  ASSERT_EQ(history.entries().size(), 3U);
-  EXPECT_EQ(history.newest().from, 13U);
+  history.announce(14, with_mss(5000));
+  ASSERT_EQ(history.entries().size(), 4U);
+  EXPECT_EQ(history.newest().from, 14U);
   EXPECT_EQ(history.at(9).mss, 2000);
 }
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/offer_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/io/clock.h"
+#include "tests/support/temporary_directory.h"
+
+namespace synward {
+namespace {
+
+using handshake::Epoch;
+
+wire::Endpoint endpoint(const char* text) {
+  return wire::parse_endpoint(text).value_or(wire::Endpoint{});
+}
+
+backend::Answer full_answer() {
+  backend::Answer answer{.window = 65160, .options = {}, .ecn_echo = true};
+  answer.options.mss = 1460;
+  answer.options.window_scale = 7;
+  answer.options.sack_permitted = true;
+  answer.options.timestamps = wire::Timestamps{1, 1};
+  return answer;
+}
+
+// Nobody is asked here: that is due after ten seconds at the earliest.
+class Offers : public ::testing::Test {
+ protected:
+  Offers() {
+    settings_.cookies.key_file = directory_.path() / "cookie.key";
+    settings_.splice.early_data.per_connection_bytes = 65535;
+    settings_.services = {
+        {.name = "web",
+         .listen = {endpoint("203.0.113.10:443")},
+         .backends = {{endpoint("198.51.100.1:443")}, {endpoint("198.51.100.2:443")}}}};
+  }
+  OfferKeeper started(Epoch present) {
+    OfferKeeper keeper(settings_, ServiceLayout(settings_.services), HostFacts{});
+    keeper.begin(present);
+    return keeper;
+  }
+  static void learn(const OfferKeeper& keeper, const backend::Answer& answer) {
+    keeper.board()->learn_anew(0, 0, answer);
+    keeper.board()->learn_anew(0, 1, answer);
+  }
+  static const handshake::ServiceOffer& offer(const OfferKeeper& keeper, Epoch epoch) {
+    return keeper.histories().at(0).at(epoch);
+  }
+
+  const test::TemporaryDirectory directory_;
+  config::Settings settings_;
+};
+
+TEST_F(Offers, W2TimestampsWaitForTheLastBackend) {
+  OfferKeeper keeper = started(10);
+  keeper.board()->learn_anew(0, 0, full_answer());
+  keeper.turn(io::now(), 10);
+  EXPECT_FALSE(offer(keeper, 11).timestamps);
+  EXPECT_FALSE(offer(keeper, 11).ecn);
+  keeper.board()->learn_anew(0, 1, full_answer());
+  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_FALSE(offer(keeper, 11).timestamps);
+  EXPECT_TRUE(offer(keeper, 12).timestamps);
+}
+
+TEST_F(Offers, FollowNotEachWindowThatABackendAnswers) {
+  OfferKeeper keeper = started(10);
+  learn(keeper, full_answer());
+  backend::Answer smaller = full_answer();
+  smaller.window = 64240;
+  keeper.board()->learn(0, 0, {}, smaller);
+  EXPECT_TRUE(keeper.turn(io::now(), 10));
+  keeper.board()->learn(0, 0, {}, full_answer());
+  EXPECT_FALSE(keeper.turn(io::now(), 10));
+  EXPECT_EQ(offer(keeper, 11).window, 64240);
+}
+
+TEST_F(Offers, AreMadeAgainAfterTheClockWasSteppedBack) {
+  OfferKeeper keeper = started(500);
+  learn(keeper, full_answer());
+  ASSERT_TRUE(keeper.turn(io::now(), 500));
+  EXPECT_TRUE(keeper.turn(io::now(), 10));
+  EXPECT_FALSE(keeper.turn(io::now(), 10));
+  EXPECT_TRUE(offer(keeper, 11).timestamps);
+}
+
+TEST_F(Offers, OfTheDaemonBeforeAreStillTried) {
+  const OfferKeeper before = started(10);
+  settings_.splice.early_data.per_connection_bytes = 8192;
+  const OfferKeeper after = started(10);
+  EXPECT_EQ(offer(after, 10).window, 8192);
+  const auto tries = after.histories().at(0).tries(11);
+  ASSERT_EQ(tries.all().size(), 2U);
+  EXPECT_EQ(tries[1].window, 65535);
+}
+
+}  // namespace
+}  // namespace synward
