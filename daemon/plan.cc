@@ -5,12 +5,20 @@
 
 #include <algorithm>
 
+#include "proxy/handshake/early_data.h"
+
 namespace synward {
 namespace {
 
 template <class Number>
 Number share(Number whole, unsigned parts, unsigned part) {
   return whole / parts + (part < whole % parts ? 1 : 0);
+}
+
+// What one connection may hold, in the blocks that the pool consists of.
+std::uint64_t one_connections_blocks(const config::EarlyData& early_data) {
+  constexpr std::uint64_t block = handshake::EarlyData::block_size;
+  return (early_data.per_connection_bytes + block - 1) / block * block;
 }
 
 }  // namespace
@@ -74,17 +82,22 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   engine::EngineSettings result;
   result.services = layout.plans();
   result.own_addresses = host.own_addresses;
-  result.backlog = share(settings.half_open.backlog, workers, worker);
+  // Not in the rules: there own addresses are what servers may talk to unseen (F3).
+  result.own_addresses.insert(result.own_addresses.end(), host.broadcasts.begin(),
+                              host.broadcasts.end());
+  result.backlog = std::max(share(settings.half_open.backlog, workers, worker), 1U);
   result.synack_timeout = settings.half_open.synack_timeout;
   result.synack_retries = settings.half_open.synack_retries;
   result.high_watermark_percent = settings.half_open.high_watermark_percent;
   result.low_watermark_percent = settings.half_open.low_watermark_percent;
-  result.connections = share(settings.splice.connections, workers, worker);
+  result.connections = std::max(share(settings.splice.connections, workers, worker), 1U);
   result.connect_timeout = settings.splice.connect_timeout;
   result.idle = settings.splice.idle;
   result.early_data_per_connection =
       static_cast<std::uint32_t>(settings.splice.early_data.per_connection_bytes);
-  result.early_data_total = share(settings.splice.early_data.total_bytes, workers, worker);
+  result.early_data_total = std::max(share(settings.splice.early_data.total_bytes, workers, worker),
+                                     one_connections_blocks(settings.splice.early_data));
+  result.server_mtu = host.server_mtu;
   result.reset_unknown_segments =
       settings.splice.unknown_segments == config::UnknownSegments::reset;
   result.adopt_until = host.first_start.at + Duration(settings.splice.adopt);

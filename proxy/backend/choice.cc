@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/backend/choice.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -24,6 +25,10 @@ double score(const flow::HashKey& key, const flow::HalfOpenKey& connection,
   return -static_cast<double>(weight) / std::log(uniform);
 }
 
+std::uint64_t bit_of(std::size_t candidate) {
+  return std::uint64_t{1} << (candidate % backends_max);
+}
+
 }  // namespace
 
 Choice::Choice(const Directory& directory, const flow::HashKey& key)
@@ -38,14 +43,22 @@ void Choice::grow() {
   }
 }
 
+std::uint64_t Choice::tried_bit(std::uint16_t listen, std::uint16_t position) const {
+  const auto candidates = directory_.candidates(listen);
+  return bit_of(
+      static_cast<std::size_t>(std::ranges::find(candidates, position) - candidates.begin()));
+}
+
 std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, std::uint64_t tried,
                                           Instant now) const {
   const Listen& listen = directory_.listen(connection.listen);
   std::optional<std::uint16_t> best;
   double best_score = 0;
   bool best_is_well = false;
-  for (const std::uint16_t position : directory_.candidates(connection.listen)) {
-    if ((tried & tried_bit(position)) != 0) continue;
+  const std::span<const std::uint16_t> candidates = directory_.candidates(connection.listen);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if ((tried & bit_of(i)) != 0) continue;
+    const std::uint16_t position = candidates[i];
     const bool is_well = passed_over_until_[listen.service][position] <= now;
     const double its_score = score(key_, connection, directory_.backend(listen.service, position),
                                    directory_.weight(listen.service, position));

@@ -13,10 +13,6 @@ namespace synward::backend {
 
 // Of a listed service's backends; a transparent listen has only itself to choose.
 inline constexpr std::size_t backends_max = 64;
-// In a set of backends that were tried.
-inline std::uint64_t tried_bit(std::uint16_t position) {
-  return std::uint64_t{1} << (position % backends_max);
-}
 inline constexpr std::chrono::seconds passed_over{5};  // S3
 
 // Weighted rendezvous hashing: each backend scores a connection, the highest score wins. A backend
@@ -28,6 +24,9 @@ class Choice {
   Choice(const Directory& directory, const flow::HashKey& key);
   void grow();
 
+  // In a set of backends that were tried, by place among the listen's candidates: positions may be
+  // more, after reloads. One between two tries may give a backend a second try, or none.
+  std::uint64_t tried_bit(std::uint16_t listen, std::uint16_t position) const;
   // Among the listen's candidates that are not in `tried`: the best one that did
   // not fail lately, else the best one; nullopt when all were tried.
   std::optional<std::uint16_t> next(const flow::HalfOpenKey& connection, std::uint64_t tried,

@@ -54,8 +54,10 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
     }
   }
   // A listen that moved to another service: the living one is called, both have connections.
-  for (auto& [endpoint, indices] : by_endpoint_) {
-    std::ranges::stable_partition(indices, [&](auto index) { return !listens_[index].retired; });
+  for (auto* const listens : {&by_endpoint_, &before_backend_}) {
+    for (auto& [endpoint, indices] : *listens) {
+      std::ranges::stable_partition(indices, [&](auto index) { return !listens_[index].retired; });
+    }
   }
   find_sharing();
 }

@@ -39,7 +39,7 @@ class Directory {
 
   // The one that is called there now comes first; then retired ones. Empty if there is none.
   std::span<const std::uint16_t> find_listens(const wire::Endpoint& destination) const;
-  // Listens whose service has `source` as a backend; empty if it is none.
+  // Listens whose service has `source` as a backend, in that order too; empty if it is none.
   std::span<const std::uint16_t> listens_before(const wire::Endpoint& source) const;
   const Listen& listen(std::uint16_t index) const { return listens_[index]; }
   std::uint16_t listen_count() const { return static_cast<std::uint16_t>(listens_.size()); }

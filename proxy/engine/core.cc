@@ -47,29 +47,30 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       spent_cookies(spent_cookies_for(settings.connections), settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       unsolicited(unsolicited_per_second, now) {
-  add_services(now);
+  add_services(settings, now);
 }
 
-void Core::add_services(Instant now) {
-  for (std::size_t i = services.size(); i < settings.services.size(); ++i) {
-    services.push_back({.queue = {settings.backlog, settings.hash_key, now},
-                        .admission = {admission_settings(settings), now},
+void Core::add_services(const EngineSettings& wanted, Instant now) {
+  for (std::size_t i = services.size(); i < wanted.services.size(); ++i) {
+    services.push_back({.queue = {wanted.backlog, wanted.hash_key, now},
+                        .admission = {admission_settings(wanted), now},
                         .counters = counters.services[i]});
-    counters.services[i].half_open_limit.set(settings.backlog);
+    counters.services[i].half_open_limit.set(wanted.backlog);
   }
 }
 
 void Core::apply(const EngineSettings& changed, Instant now) {
+  // What may be too large for the memory comes first: where it throws, all works as before.
+  add_services(changed, now);
+  early_data.set_bounds(
+      {.per_connection = changed.early_data_per_connection, .total = changed.early_data_total});
   settings = changed;
   directory.apply(settings.services);
   choice.grow();
   schedule = {settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)};
-  early_data.set_bounds(
-      {.per_connection = settings.early_data_per_connection, .total = settings.early_data_total});
   for (ServiceState& service : services) {
-    service.admission = {admission_settings(settings), now};
+    service.admission.set_settings(admission_settings(settings), now);
   }
-  add_services(now);
 }
 
 }  // namespace synward::engine

@@ -2,6 +2,7 @@
 //
 // What the steps of the engine share. Seen by proxy/engine only.
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <span>
@@ -27,15 +28,21 @@ struct ServiceState {
   ServiceCounters& counters;
 };
 
-// O3: a source prefix that holds so much of the early data is told to wait, by windows of zero, and
-// at twice as much refused.
-inline constexpr std::uint64_t zero_window_share = 16;  // of splice.early_data.total
-inline constexpr std::uint64_t refusal_share = 8;
+// O3: a source prefix that holds so much of the early data is told to wait, by windows of zero.
+inline std::uint64_t zero_window_from(const EngineSettings& settings) {
+  return std::max<std::uint64_t>(settings.early_data_total / 16, 1);
+}
+// And beyond so much it is refused: whoever was promised a window before that may use it.
+inline std::uint64_t early_data_of_prefix_max(const EngineSettings& settings) {
+  return std::max(settings.early_data_total / 8,
+                  zero_window_from(settings) + settings.early_data_per_connection);
+}
 
 struct Core {
   Core(const EngineSettings& settings, Counters& counters, Instant now);
 
-  void apply(const EngineSettings& changed, Instant now);  // Engine::apply
+  // Engine::apply. std::bad_alloc leaves everything as it was.
+  void apply(const EngineSettings& changed, Instant now);
 
   EngineSettings settings;
   Counters& counters;
@@ -68,7 +75,7 @@ struct Core {
   }
 
  private:
-  void add_services(Instant now);
+  void add_services(const EngineSettings& wanted, Instant now);
 };
 
 // A packet on its way through the steps.
@@ -110,7 +117,11 @@ Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);    // s
 void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
 Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
-std::optional<Decision> adopt(Core& core, const Arrival& arrival);              // step_adopt.cc
+// Answers with the RST of a closed port, if the budget of such answers allows (step_unknown.cc).
+void refuse(Core& core, const Arrival& arrival);
+// Of a connection that was given up before any backend took it: a RST once more (S3).
+Decision given_up(Core& core, const Arrival& arrival);
+std::optional<Decision> adopt(Core& core, const Arrival& arrival);  // step_adopt.cc
 Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
 
 // --- connections older than the daemon (step_adopt.cc) ---
@@ -129,6 +140,8 @@ Decision error_for_client(Core& core, Instant now, const wire::IcmpError& error,
 // --- time (timers.cc) ---
 void half_open_timers(Core& core, Instant now, Outbox& out);
 void flow_timers(Core& core, Instant now, Outbox& out);
+// Arms the timer of an open connection for its idle timeout (T4).
+void watch_idle(Core& core, flow::Flow& flow, Instant now);
 
 // --- half-open entries (step_challenge.cc) ---
 void forget(ServiceState& service, flow::HalfOpenEntry& entry);
@@ -144,6 +157,8 @@ void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
 // Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.
 void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
+// RFC 9293 3.10.7.4, eighth, TIME-WAIT: a FIN that comes again restarts the 2MSL of its receiver.
+void fin_again(Core& core, flow::Flow& flow, Side from, Instant now);
 void release_early_data(Core& core, flow::Flow& flow);
 void erase_flow(Core& core, flow::Flow& flow, Instant now);
 void reset_client(Core& core, const flow::Flow& flow, Outbox& out);

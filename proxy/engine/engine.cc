@@ -53,6 +53,7 @@ struct Engine::State : Core {
     return loopback_or_unspecified || source.bytes[0] == 0xff;
   }
 
+  Decision no_segment(const wire::Refused& refused, Arrived arrived);
   Decision on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
@@ -71,7 +72,7 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived 
     return state_->on_icmp_error(now, *error, arrived, out);
   }
   const auto segment = wire::parse_segment(packet, *ip);
-  if (!segment) return drop(state_->counters.none(), segment.error());
+  if (!segment) return state_->no_segment(segment.error(), arrived);
 
   // 2. Whose side is it from? The rules queue by interface; one interface may be both.
   if (arrived.from_client_side) {
@@ -82,6 +83,15 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived 
     if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
   }
   return drop(state_->counters.none(), synward_reason_not_a_service);
+}
+
+// 1'. What is for a service counts there.
+Decision Engine::State::no_segment(const wire::Refused& refused, Arrived arrived) {
+  if (arrived.from_client_side && refused.destination) {
+    const auto listens = directory.find_listens(*refused.destination);
+    if (!listens.empty()) return drop(service_of(listens.front()).counters, refused.reason);
+  }
+  return drop(counters.none(), refused.reason);
 }
 
 // 2''. An error goes against the direction of what it quotes: from the client's side comes what is
@@ -95,6 +105,8 @@ Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error,
     if (!listens.empty()) return error_for_backend(*this, error, listens);
   }
   if (arrived.from_server_side || own) {
+    // Of this machine's own connections with a backend, a learning SYN among them.
+    if (own_addresses.contains(error.source.address)) return pass();
     const auto listens = directory.listens_before(error.destination);
     if (!listens.empty()) return error_for_client(*this, now, error, listens, out);
   }

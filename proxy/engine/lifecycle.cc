@@ -38,7 +38,7 @@ Instant next_attempt(const Core& core, const Flow& flow, Instant now) {
 
 void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now) {
   flow.backend = position;
-  flow.backends_tried |= backend::tried_bit(position);
+  flow.backends_tried |= core.choice.tried_bit(flow.key.listen, position);
   flow.backend_endpoint = core.directory.backend(flow.service, position);
   flow.backend_syns = 0;
   flow.backend_syn_at = now;
@@ -53,7 +53,7 @@ std::uint64_t backends_in_use(Core& core, const Flow& flow) {
     if (other == nullptr || other->phase == Phase::lingering) continue;
     for (const std::uint16_t position : core.directory.candidates(flow.key.listen)) {
       if (core.directory.backend(flow.service, position) == other->backend_endpoint) {
-        in_use |= backend::tried_bit(position);
+        in_use |= core.choice.tried_bit(flow.key.listen, position);
       }
     }
   }
@@ -188,6 +188,12 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   flow.phase = Phase::lingering;
   core.flows.linger(flow);
   core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
+}
+
+void fin_again(Core& core, Flow& flow, Side from, Instant now) {
+  if (flow.connection.peer_of(from).state == State::time_wait) {
+    core.flows.arm(flow, now, now + two_msl);
+  }
 }
 
 void release_early_data(Core& core, Flow& flow) {

@@ -32,6 +32,7 @@ struct EngineSettings {
   Duration idle = std::chrono::hours(2);
   std::uint32_t early_data_per_connection = 16 * 1024;
   std::uint64_t early_data_total = 32 * 1024 * 1024;
+  std::uint32_t server_mtu = 1500;  // of the smallest link to a backend
   bool reset_unknown_segments = false;
   // T6: until then a segment of an unknown connection of a transparent service is taken for one
   // that is older than we are; from servers also later, if no daemon ran before us.

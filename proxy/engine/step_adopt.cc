@@ -75,7 +75,7 @@ void confirm_adoption(Core& core, const Arrival& arrival, Flow& flow, wire::SeqN
   flow.adoption = Adoption::lasting;
   --core.provisional_flows;
   arrival.service.counters.connections_spliced.add();
-  core.flows.arm(flow, arrival.now, arrival.now + core.settings.idle);
+  watch_idle(core, flow, arrival.now);
 }
 
 }  // namespace synward::engine

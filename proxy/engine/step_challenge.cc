@@ -15,11 +15,15 @@ using wire::SeqNumber;
 namespace {
 
 // T3: a SYN reopens a connection that has ended, if it cannot be an old duplicate of it (RFC 9293
-// 3.10.7.4, TIME-WAIT; RFC 6191). After a reset nothing is left to protect.
+// 3.10.7.4, TIME-WAIT; RFC 6191). The backend is who would receive it: one that is CLOSED takes
+// any, and whether the client's own TIME-WAIT allows it is for the client to know.
 bool reopens(const Flow& flow, const wire::Segment& syn) {
   if (flow.phase != Phase::lingering) return false;
-  return flow.connection.client.state == tcp::State::closed ||
-         syn.seq > flow.connection.client.snd_nxt;
+  if (flow.connection.backend.state != tcp::State::time_wait) return true;
+  const auto& timestamps = syn.options.timestamps;
+  const bool later = timestamps && flow.client_tsval != 0 &&
+                     wire::SeqNumber(timestamps->value) > wire::SeqNumber(flow.client_tsval);
+  return later || syn.seq > flow.connection.client.snd_nxt;
 }
 
 void remember(Core& core, const Arrival& arrival, const handshake::Handshake& handshake) {
@@ -58,17 +62,24 @@ void count_left_out(ServiceCounters& counters, const wire::TcpOptions& options) 
   count(options.authenticated, LeftOut::authentication);
 }
 
+// T4: a client must not believe in a connection that cannot be had. Challenges that are under way
+// will want places too; for how many of them nobody knows, since most may be spoofed.
+bool place_is_left(const Core& core) {
+  const std::uint32_t places =
+      core.flows.capacity() - core.flows.size() + core.flows.lingering_count();
+  return places > core.flows.capacity() / 64;
+}
+
 // O3: a prefix that holds its share of early data is to wait for its servers.
 void limit_window(Core& core, Instant now, wire::SegmentToSend& challenge) {
   const std::uint64_t held = core.early_data_by_prefix.of(challenge.destination.address);
-  if (held < std::max<std::uint64_t>(core.settings.early_data_total / zero_window_share, 1)) return;
+  if (held < zero_window_from(core.settings)) return;
   challenge.window = 0;
   core.zero_windows_until = now + 2 * handshake::epoch_length;
 }
 
 // The SYN-ACK has the SYN's own length (O1): no amplification, and it can go back in place.
-Decision answer(Core& core, const Arrival& arrival, wire::SegmentToSend challenge) {
-  limit_window(core, arrival.now, challenge);
+Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
   arrival.service.counters.synacks_sent.add();
   challenge.options_length_min = arrival.segment.header_length - wire::tcp_header_min;
   return reply(arrival, challenge);
@@ -94,7 +105,10 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& 
   // What was promised first is promised again.
   const auto offers = core.offers_to_try(entry.key.listen, now);
   const auto made = handshake::promised_offer(core.keys, now, handshake, offers.all());
-  return handshake::challenge(core.keys, now, handshake, offers[made.value_or(0)]);
+  wire::SegmentToSend challenge =
+      handshake::challenge(core.keys, now, handshake, offers[made.value_or(0)]);
+  limit_window(core, now, challenge);
+  return challenge;
 }
 
 Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
@@ -102,13 +116,15 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   ServiceState& service = arrival.service;
 
   if (flow != nullptr) {
-    if (!reopens(*flow, syn)) return challenge_ack(core, arrival, *flow);
+    if (!reopens(*flow, syn)) {
+      service.counters.syns_received.add();
+      return challenge_ack(core, arrival, *flow);
+    }
     erase_flow(core, *flow, arrival.now);
   }
   // Its service is gone: new connections are the servers' own matter.
   if (core.directory.listen(arrival.key.listen).retired) return pass();
-  // A client must not believe in a connection that cannot be had (T4).
-  if (core.flows.size() == core.flows.capacity() && core.flows.oldest_lingering() == nullptr) {
+  if (!place_is_left(core)) {
     return drop(arrival, synward_reason_flow_table_full);
   }
   service.counters.syns_received.add();
@@ -120,7 +136,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
     if (entry->client_isn == syn.seq.value()) {
       service.counters.client_syn_retransmits.add();
       if (syn.options.timestamps) entry->client_tsval = syn.options.timestamps->value;
-      return answer(core, arrival, challenge_for(core, arrival.now, *entry));
+      return answer(arrival, challenge_for(core, arrival.now, *entry));
     }
     forget(service, *entry);
   }
@@ -129,13 +145,14 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   handshake::Handshake handshake = handshake::handshake_of(syn);
   handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
   remember(core, arrival, handshake);
-  return answer(core, arrival, handshake::challenge(core.keys, arrival.now, handshake, ours));
+  wire::SegmentToSend challenge = handshake::challenge(core.keys, arrival.now, handshake, ours);
+  limit_window(core, arrival.now, challenge);
+  return answer(arrival, challenge);
 }
 
 // RFC 9293 3.10.7.4 (RFC 5961 4): <SEQ=SND.NXT><ACK=RCV.NXT>, and nothing changes. A client that
 // has really lost its connection answers with a RST, which ends it.
 Decision challenge_ack(Core& core, const Arrival& arrival, const Flow& flow) {
-  arrival.service.counters.syns_received.add();
   if (!core.unsolicited.spend(arrival.now)) return consume();
   const bool connecting = flow.phase == Phase::connecting;
   const SeqNumber seq = connecting ? flow.challenge_isn + 1 : flow.connection.backend.snd_nxt;

@@ -64,6 +64,12 @@ wire::SegmentToSend to_backend(const Flow& flow) {
   return segment;
 }
 
+// What a segment to a backend may carry there: a raw socket refuses more than the link's MTU.
+std::uint32_t link_mss(const EngineSettings& settings, const wire::Address& client) {
+  const std::uint32_t headers = client.is_ipv4() ? 40 : 60;
+  return std::max(settings.server_mtu, headers + 64) - headers;
+}
+
 // The acknowledgement, or the held data, which acknowledges too; cut to the backend's MSS, from
 // which the timestamps' room is to be taken (RFC 6691).
 void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
@@ -72,7 +78,9 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
     send(arrival.out, arrival.service.counters, segment);
     return;
   }
-  const std::uint32_t cut = flow.backend_mss - (segment.options.timestamps ? 12U : 0U);
+  const std::uint32_t cut =
+      std::min<std::uint32_t>(flow.backend_mss, link_mss(core.settings, flow.key.client)) -
+      (segment.options.timestamps ? 12U : 0U);
   std::array<std::uint8_t, 9000> buffer;  // NOLINT: written before it is read
   std::uint32_t sent = 0;
   do {
@@ -86,8 +94,8 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
     if (last && length > 0) segment.flags |= wire::flag_psh;
     if (last && flow.early_fin) segment.flags |= wire::flag_fin;
     send(arrival.out, arrival.service.counters, segment);
+    arrival.service.counters.segments_translated[0].add();
   } while (sent < flow.early.bytes);
-  arrival.service.counters.segments_translated[0].add();
   arrival.service.counters.bytes_translated[0].add(flow.early.bytes);
   release_early_data(core, flow);
 }
@@ -102,7 +110,8 @@ void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack
       flow.service, flow.backend, asked,
       {.window = syn_ack.window,
        .options = syn_ack.options,
-       .ecn_echo = syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr)});
+       .ecn_echo = syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr),
+       .ipv4 = syn_ack.ip.is_ipv4()});
 }
 
 // W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2).
@@ -128,7 +137,8 @@ Decision established(Core& core, const Arrival& arrival, Flow& flow) {
       std::chrono::duration_cast<std::chrono::microseconds>(arrival.now - flow.backend_syn_at)
           .count()));
   acknowledge_and_release(core, flow, arrival);
-  core.flows.arm(flow, arrival.now, arrival.now + core.settings.idle);
+  flow.last_segment = arrival.now;
+  watch_idle(core, flow, arrival.now);
   if (flow.window_updates_left > 0) open_window(core, flow, arrival.now, arrival.out);
   return consume();
 }
@@ -157,7 +167,7 @@ void open_window(Core& core, Flow& flow, Instant now, Outbox& out) {
                      flow.connection.backend.snd_una != first_of_backend;
   if (heard || flow.window_updates_left == 0) {
     flow.window_updates_left = 0;
-    core.flows.arm(flow, now, flow.last_segment + core.settings.idle);
+    watch_idle(core, flow, now);
     return;
   }
   wire::SegmentToSend update;

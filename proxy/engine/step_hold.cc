@@ -17,9 +17,18 @@ SeqNumber expected(const Flow& flow) {
 }
 
 // RFC 9293 3.10.7.4, second: a RST exactly at RCV.NXT ends the connection; the backend, if it heard
-// of us, is told.
+// of us, is told. That number is both what we hold up to and what the client has been told. Where
+// data before the RST was lost or refused, it lies beyond; one that the client repeats in answer to
+// our challenge ACK is at what it has been told (RFC 5961 3.2).
 Decision cancelled(Core& core, const Arrival& arrival, Flow& flow) {
-  if (arrival.segment.seq != expected(flow)) return drop(arrival, synward_reason_out_of_window);
+  const SeqNumber seq = arrival.segment.seq;
+  const SeqNumber told = flow.client_isn + 1;
+  if (seq != expected(flow) && seq != told) {
+    const std::int32_t ahead = seq - told;
+    const bool in_window = ahead > 0 && ahead < core.offer(flow.key.listen, arrival.now).window;
+    return in_window ? challenge_ack(core, arrival, flow)
+                     : drop(arrival, synward_reason_out_of_window);
+  }
   reset_backend(core, flow, arrival.out);
   end_flow(core, flow, CloseReason::reset, arrival.now);
   return consume();
@@ -53,11 +62,13 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
     if (segment.length() == 0 || segment.seq + 1 == flow.client_isn + 1) return consume();
     return lost(arrival, synward_reason_early_data_duplicate);
   }
+  // RFC 9293 3.10.7.4, seventh: after a FIN there is no text.
+  if (flow.early_fin) return lost(arrival, synward_reason_out_of_window);
   const auto known = static_cast<std::size_t>(next - segment.seq);
   if (known < segment.payload_length()) {
     const auto fresh = segment.payload().subspan(known);
     const std::uint64_t of_prefix = core.early_data_by_prefix.of(flow.key.client) + fresh.size();
-    if (of_prefix > core.settings.early_data_total / refusal_share ||
+    if (of_prefix > early_data_of_prefix_max(core.settings) ||
         !core.early_data.append(flow.early, fresh)) {
       return lost(arrival, synward_reason_early_data_full);
     }

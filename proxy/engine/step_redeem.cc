@@ -65,9 +65,9 @@ void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake:
 
 // A host that never asked answers our SYN-ACK with a RST: its address was spoofed (RFC 9293
 // 3.10.7.1 gives that RST the sequence number that we acknowledged).
-Decision reset_by_client(const Arrival& arrival, HalfOpenEntry* entry) {
+Decision reset_by_client(Core& core, const Arrival& arrival, HalfOpenEntry* entry) {
   if (entry == nullptr || arrival.segment.seq != SeqNumber(entry->client_isn) + 1) {
-    return drop(arrival, synward_reason_unknown_segment);
+    return unknown(core, arrival);
   }
   arrival.service.counters.half_open_reset.add();
   forget(arrival.service, *entry);
@@ -80,7 +80,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
   const wire::Segment& ack = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
   HalfOpenEntry* entry = arrival.service.queue.find(arrival.key);
-  if (ack.has(wire::flag_rst)) return reset_by_client(arrival, entry);
+  if (ack.has(wire::flag_rst)) return reset_by_client(core, arrival, entry);
   if (ack.has(wire::flag_syn) || !ack.has(wire::flag_ack)) return unknown(core, arrival);
 
   // C6: the cookie is checked in either case.
@@ -89,23 +89,24 @@ Decision redeem(Core& core, const Arrival& arrival) {
   if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry, offers);
   const bool from_queue = redeemed.has_value();
   if (!redeemed) redeemed = handshake::redeem(core.keys, arrival.now, ack, offers.all());
-  if (!redeemed) {
-    counters.cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].add();
-    return unknown(core, arrival);
-  }
+  if (!redeemed) return unknown(core, arrival);
   if (core.spent_cookies.contains(arrival.key, ack.ack - 1, arrival.now)) {  // C8
     counters.cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].add();
     return drop(arrival, synward_reason_replayed_cookie);
   }
 
   Flow* flow = open_flow(core, arrival.key, arrival.now);
-  if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
+  if (flow == nullptr) {
+    // It believes in a connection that cannot be had (T4).
+    refuse(core, arrival);
+    return drop(arrival, synward_reason_flow_table_full);
+  }
   const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;
   counters.cookies_redeemed[static_cast<std::size_t>(source)].add();
-  if (from_queue) {
-    counters.handshake.observe_us(microseconds(flow::age(*entry, arrival.now)));
-    forget(arrival.service, *entry);
-  }
+  if (from_queue) counters.handshake.observe_us(microseconds(flow::age(*entry, arrival.now)));
+  // Also one of another attempt from the same port, which is over. H5: it counts as neither expired
+  // nor redeemed.
+  if (entry != nullptr) forget(arrival.service, *entry);
   fill(core, *flow, arrival, *redeemed, offers[redeemed->offer_index]);
 
   // What came with the acknowledgement is held (S4); its window goes into our SYN.

@@ -55,23 +55,51 @@ void count(ServiceCounters& counters, Side from, const wire::Segment& segment, b
   if (again) counters.segment_retransmits[direction].add();
 }
 
+// RFC 5961 4: whatever its numbers, a SYN ends nothing.
+Decision unexpected_syn(Core& core, const Arrival& arrival, const Flow& flow) {
+  const wire::Segment& segment = arrival.segment;
+  if (flow.phase != Phase::spliced) return drop(arrival, synward_reason_out_of_window);
+  if (arrival.from == Side::client) {
+    challenge_ack(core, arrival, flow);
+    return drop(arrival, synward_reason_out_of_window);
+  }
+  const bool repeated_syn_ack =
+      segment.has(wire::flag_ack) && segment.seq + flow.offsets.sequence == flow.challenge_isn;
+  if (repeated_syn_ack) return acknowledge_again(arrival, flow);
+  return drop(arrival, synward_reason_out_of_window);
+}
+
+// A RST that may have ended the connection is believed if both sides are silent from then on: a
+// receiver that still lives answers it with a challenge ACK (RFC 5961 3.2).
+constexpr std::chrono::seconds silence_after_reset{2};
+
+void watch_reset(Core& core, const Arrival& arrival, Flow& flow, tcp::Outcome outcome) {
+  if (outcome == tcp::Outcome::in_order || outcome == tcp::Outcome::retransmitted) {
+    flow.reset_possible = false;
+  } else if (outcome == tcp::Outcome::possible_reset && !flow.reset_possible &&
+             !is_provisional(flow)) {
+    flow.reset_possible = true;
+    core.flows.arm(flow, arrival.now, arrival.now + silence_after_reset);
+  }
+}
+
 }  // namespace
 
 Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& segment = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
-  if (segment.has(wire::flag_syn)) {
-    const bool repeated_syn_ack = arrival.from == Side::backend && segment.has(wire::flag_ack) &&
-                                  segment.seq + flow.offsets.sequence == flow.challenge_isn;
-    if (repeated_syn_ack && flow.phase == Phase::spliced) return acknowledge_again(arrival, flow);
-    return drop(arrival, synward_reason_out_of_window);
-  }
+  if (!flow.joined()) return given_up(core, arrival);
+  if (segment.has(wire::flag_syn)) return unexpected_syn(core, arrival, flow);
 
   const tcp::Connection before = flow.connection;
   const tcp::Seen what = seen(flow, arrival.from, segment);
   const tcp::Outcome outcome = tcp::observe(flow.connection, arrival.from, what);
   if (outcome == tcp::Outcome::out_of_window) return drop(arrival, synward_reason_out_of_window);
-  if (outcome != tcp::Outcome::reset) confirm_adoption(core, arrival, flow, what.ack);
+  const bool is_reset = segment.has(wire::flag_rst);
+  if (!is_reset) confirm_adoption(core, arrival, flow, what.ack);
+  if (arrival.from == Side::client && segment.options.timestamps) {
+    flow.client_tsval = segment.options.timestamps->value;
+  }
   flow.last_segment = arrival.now;
   count_states(counters, before, flow.connection);
   count(counters, arrival.from, segment, outcome == tcp::Outcome::retransmitted);
@@ -83,11 +111,14 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   }
 
   if (flow.phase == Phase::spliced) {
+    watch_reset(core, arrival, flow, outcome);
     if (outcome == tcp::Outcome::reset) {
       end_flow(core, flow, CloseReason::reset, arrival.now);
     } else if (tcp::finished(flow.connection)) {
       end_flow(core, flow, CloseReason::fin, arrival.now);
     }
+  } else if (segment.has(wire::flag_fin)) {
+    fin_again(core, flow, arrival.from, arrival.now);
   }
   return forward(arrival);
 }

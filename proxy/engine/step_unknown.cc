@@ -27,14 +27,26 @@ wire::SegmentToSend reset_for(const wire::Segment& segment) {
 
 }  // namespace
 
+Decision given_up(Core& core, const Arrival& arrival) {
+  refuse(core, arrival);
+  return drop(arrival, synward_reason_unknown_segment);
+}
+
+void refuse(Core& core, const Arrival& arrival) {
+  if (arrival.segment.has(wire::flag_rst) || !core.unsolicited.spend(arrival.now)) return;
+  send(arrival.out, arrival.service.counters, reset_for(arrival.segment));
+}
+
 Decision unknown(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
   if (core.directory.listen(arrival.key.listen).retired) return pass();
   if (const auto adopted = adopt(core, arrival)) return *adopted;
   const bool abandoned = arrival.from == Side::backend && segment.has(wire::flag_syn);
-  if (!segment.has(wire::flag_rst) && (abandoned || core.settings.reset_unknown_segments) &&
-      core.unsolicited.spend(arrival.now)) {
-    send(arrival.out, arrival.service.counters, reset_for(segment));
+  if (abandoned || core.settings.reset_unknown_segments) refuse(core, arrival);
+  const bool acknowledges =
+      segment.has(wire::flag_ack) && !segment.has(wire::flag_syn | wire::flag_rst);
+  if (arrival.from == Side::client && acknowledges) {
+    arrival.service.counters.cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].add();
   }
   return drop(arrival, synward_reason_unknown_segment);
 }

@@ -44,7 +44,7 @@ void backend_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
 void maybe_idle(Core& core, Flow& flow, Instant now, Outbox& out) {
   const Instant idle_at = flow.last_segment + core.settings.idle;
   if (now < idle_at) {
-    core.flows.arm(flow, now, idle_at);
+    watch_idle(core, flow, now);
     return;
   }
   reset_client(core, flow, out);
@@ -53,6 +53,12 @@ void maybe_idle(Core& core, Flow& flow, Instant now, Outbox& out) {
 }
 
 }  // namespace
+
+// A look every minute: a shorter timeout, after a reload, holds for those that are idle already.
+void watch_idle(Core& core, Flow& flow, Instant now) {
+  constexpr std::chrono::seconds look_every{60};
+  core.flows.arm(flow, now, std::min(flow.last_segment + core.settings.idle, now + look_every));
+}
 
 void half_open_timers(Core& core, Instant now, Outbox& out) {
   for (ServiceState& service : core.services) {
@@ -75,6 +81,10 @@ void flow_timers(Core& core, Instant now, Outbox& out) {
       case Phase::spliced:
         if (is_provisional(*flow)) {
           erase_flow(core, *flow, now);
+          break;
+        }
+        if (flow->reset_possible) {  // and silence since
+          end_flow(core, *flow, CloseReason::reset, now);
           break;
         }
         if (flow->window_updates_left > 0) {

@@ -8,6 +8,11 @@ namespace synward::flood {
 Admission::Admission(const AdmissionSettings& settings, Instant start)
     : settings_(settings), retransmits_(settings.retransmits_per_second, start) {}
 
+void Admission::set_settings(const AdmissionSettings& settings, Instant now) {
+  settings_ = settings;
+  retransmits_ = RateBudget(settings.retransmits_per_second, now);
+}
+
 bool Admission::pressured(const flow::HalfOpenQueue& queue) {
   if (queue.size() >= settings_.high_entries) {
     pressured_ = true;

@@ -43,6 +43,9 @@ class Admission {
  public:
   Admission(const AdmissionSettings& settings, Instant start);
 
+  // From now on; pressure that there is stays until its end (H3).
+  void set_settings(const AdmissionSettings& settings, Instant now);
+
   // Whether the rules of pressure hold; takes the present size into account.
   bool pressured(const flow::HalfOpenQueue& queue);
 

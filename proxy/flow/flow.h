@@ -43,6 +43,8 @@ struct Flow {
   Phase phase = Phase::connecting;
   bool live = false, lingering = false;
   bool early_fin = false;  // the client's FIN came before the backend answered
+  // A RST passed that may have ended the connection; any other segment tells that it has not.
+  bool reset_possible = false;
   Adoption adoption = Adoption::none;
   splice::Offsets offsets;
   tcp::Connection connection;
@@ -51,15 +53,16 @@ struct Flow {
   std::uint8_t backend_syns = 0;  // sent to the present backend
   // O3: the client may have been told a window of zero; so often it is told the real one.
   std::uint8_t window_updates_left = 0;
-  std::uint64_t backends_tried = 0;  // backend::tried_bit
+  std::uint64_t backends_tried = 0;  // backend::Choice::tried_bit
   synward_client_offer client_offer{};
   std::uint8_t promised_flags = 0;  // what was promised of its offer: SYNWARD_OFFER_*
   bool promised(std::uint8_t option) const { return (promised_flags & option) != 0; }
-  std::uint16_t backend_mss = 0;
+  std::uint16_t backend_mss = 0;  // 0: no backend has answered yet
+  bool joined() const { return backend_mss != 0 || adoption != Adoption::none; }
   std::uint16_t client_window = 0;  // last window field while connecting
   std::uint16_t timer_slot = timer_disarmed;
   wire::SeqNumber client_isn, challenge_isn;
-  std::uint32_t client_tsval = 0;     // last TSval while connecting
+  std::uint32_t client_tsval = 0;     // its last TSval
   std::uint32_t challenge_tsval = 0;  // its TSecr, which is the challenge's TSval
   std::uint32_t backend_tsval = 0;    // of the backend's SYN-ACK
   HeldData early;

@@ -22,12 +22,14 @@ void FlowTable::erase(Flow& flow) {
 void FlowTable::linger(Flow& flow) {
   if (flow.lingering) return;
   flow.lingering = true;
+  ++lingering_count_;
   lingering_.push_back(flows_.data(), flows_.index_of(flow));
 }
 
 void FlowTable::unlinger(Flow& flow) {
   if (!flow.lingering) return;
   flow.lingering = false;
+  --lingering_count_;
   lingering_.remove(flows_.data(), flows_.index_of(flow));
 }
 

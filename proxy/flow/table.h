@@ -27,6 +27,7 @@ class FlowTable {
   void linger(Flow& flow);    // to the end of the lingering list; no effect if it is there
   void unlinger(Flow& flow);  // a TIME-WAIT that was reopened (T3); no effect if not there
   Flow* oldest_lingering();   // nullptr if none
+  std::uint32_t lingering_count() const { return lingering_count_; }
 
   // Any deadline: one beyond the wheel's horizon fires early, and pop_expired re-arms it itself.
   // Sets flow.deadline.
@@ -49,6 +50,7 @@ class FlowTable {
   KeyedPool<Flow> flows_;
   TimerWheel<Flow> timers_;
   IndexList<Flow, &Flow::linger_next, &Flow::linger_prev> lingering_;
+  std::uint32_t lingering_count_ = 0;
 };
 
 }  // namespace synward::flow

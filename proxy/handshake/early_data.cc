@@ -15,15 +15,17 @@ EarlyData::EarlyData(const EarlyDataSettings& settings)
 }
 
 void EarlyData::set_bounds(const EarlyDataSettings& settings) {
+  const std::size_t blocks_max = settings.total / block_size;
+  if (blocks_max > blocks_.size()) {
+    flow::ZeroedArray<Block> blocks(blocks_max);
+    flow::ZeroedArray<std::uint32_t> next(blocks_max);
+    std::copy_n(blocks_.data(), touched_, blocks.data());
+    std::copy_n(next_.data(), touched_, next.data());
+    blocks_ = std::move(blocks);
+    next_ = std::move(next);
+  }
   per_connection_ = settings.per_connection;
-  blocks_max_ = settings.total / block_size;
-  if (blocks_max_ <= blocks_.size()) return;
-  flow::ZeroedArray<Block> blocks(blocks_max_);
-  flow::ZeroedArray<std::uint32_t> next(blocks_max_);
-  std::copy_n(blocks_.data(), touched_, blocks.data());
-  std::copy_n(next_.data(), touched_, next.data());
-  blocks_ = std::move(blocks);
-  next_ = std::move(next);
+  blocks_max_ = blocks_max;
 }
 
 bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data) {

@@ -64,15 +64,17 @@ bool acknowledgement_acceptable(const Endpoint& sender, const Endpoint& receiver
 }
 
 // Second: "if the RST bit is set and the sequence number exactly matches the next expected
-// sequence number (RCV.NXT), then TCP endpoints MUST reset the connection". RCV.NXT is not known
-// exactly here: it lies between what the receiver has acknowledged and what was sent to it. Any
-// other RST ends nothing; the receiver answers it with a challenge ACK (RFC 5961 3.2).
+// sequence number (RCV.NXT), then TCP endpoints MUST reset the connection". That is what was sent
+// to the receiver before, unless some of it was lost behind us: then it lies between what the
+// receiver has acknowledged and that, and only the receiver knows whether it is this number. A RST
+// anywhere else ends nothing; the receiver answers it with a challenge ACK (RFC 5961 3.2).
 Outcome process_reset(Endpoint& sender, Endpoint& receiver, const Seen& seen) {
   if (!sequence_acceptable(sender, receiver, seen)) return Outcome::out_of_window;
   const std::int64_t seq = from_una(sender, seen.seq);
-  const bool exact = seq >= 0 && seq <= from_una(sender, sender.snd_nxt);
+  const std::int64_t next = from_una(sender, sender.snd_nxt);
   // RFC 1337: a RST must not cut TIME-WAIT short; on CLOSED there is nothing to end.
-  if (!exact || ended(receiver)) return Outcome::suspicious_reset;
+  if (seq < 0 || seq > next || ended(receiver)) return Outcome::suspicious_reset;
+  if (seq < next) return Outcome::possible_reset;
   sender.state = State::closed;
   receiver.state = State::closed;
   return Outcome::reset;

@@ -46,6 +46,7 @@ enum class Outcome : std::uint8_t {
   retransmitted,     // passes; carries data that was sent before (T5)
   out_of_window,     // to be dropped: neither peer could have sent or could accept it
   reset,             // passes; an acceptable RST: both endpoints are closed now (T3, RFC 5961)
+  possible_reset,    // passes; acceptable if what is under way was lost: silence will tell
   suspicious_reset,  // passes, ends nothing: the receiver decides (a challenge ACK of its)
 };
 

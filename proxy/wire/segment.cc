@@ -7,13 +7,13 @@
 namespace synward::wire {
 namespace {
 
-using Refusal = std::expected<void, Reason>;
+using Checked = std::expected<void, Reason>;
 
 std::unexpected<Reason> refuse(Reason reason) {
   return std::unexpected(reason);
 }
 
-Refusal read_header(Segment& segment) {
+Checked read_header(Segment& segment) {
   const std::span<const std::uint8_t> tcp = segment.tcp();
   if (tcp.size() < tcp_header_min) return refuse(synward_reason_bad_tcp_header);
   segment.header_length = std::size_t{tcp[12]} / 16 * 4;
@@ -31,7 +31,7 @@ Refusal read_header(Segment& segment) {
 
 // A GSO packet was merged by the kernel from segments whose sums it had verified, or was never on
 // a wire; a partial sum is not there yet.
-Refusal check_checksum(const Segment& segment) {
+Checked check_checksum(const Segment& segment) {
   if (segment.checksum != ChecksumState::unverified || segment.gso) return {};
   if (tcp_checksum(segment.ip.source, segment.ip.destination, segment.tcp()) != 0) {
     return refuse(synward_reason_bad_checksum);
@@ -39,7 +39,7 @@ Refusal check_checksum(const Segment& segment) {
   return {};
 }
 
-Refusal check_flags(const Segment& segment) {
+Checked check_flags(const Segment& segment) {
   if (segment.source.port == 0 || segment.destination.port == 0) {
     return refuse(synward_reason_port_zero);
   }
@@ -55,22 +55,29 @@ Refusal check_flags(const Segment& segment) {
 std::expected<Segment, Reason> parse_segment(const PacketView& view) {
   const auto ip = parse_ip(view.bytes, view.original_length);
   if (!ip) return std::unexpected(ip.error());
-  return parse_segment(view, *ip);
+  const auto segment = parse_segment(view, *ip);
+  if (!segment) return std::unexpected(segment.error().reason);
+  return *segment;
 }
 
-std::expected<Segment, Reason> parse_segment(const PacketView& view, const IpHeader& ip) {
-  if (ip.protocol != protocol_tcp) return refuse(synward_reason_bad_ip_header);
+std::expected<Segment, Refused> parse_segment(const PacketView& view, const IpHeader& ip) {
+  if (ip.protocol != protocol_tcp) return std::unexpected(Refused{synward_reason_bad_ip_header});
   Segment segment;
   segment.ip = ip;
   segment.packet = view.bytes.first(ip.total_length);
   segment.checksum = view.checksum;
   segment.gso = view.gso;
-  if (const auto read = read_header(segment); !read) return std::unexpected(read.error());
-  for (const auto step : {check_checksum, check_flags}) {
-    if (const auto checked = step(segment); !checked) return std::unexpected(checked.error());
+  if (const auto read = read_header(segment); !read) {
+    return std::unexpected(Refused{read.error()});
+  }
+  if (const auto summed = check_checksum(segment); !summed) {
+    return std::unexpected(Refused{summed.error()});
+  }
+  if (const auto checked = check_flags(segment); !checked) {
+    return std::unexpected(Refused{checked.error(), segment.destination});
   }
   const auto options = parse_tcp_options(segment.header());
-  if (!options) return std::unexpected(options.error());
+  if (!options) return std::unexpected(Refused{options.error(), segment.destination});
   segment.options = *options;
   return segment;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "proxy/wire/ip.h"
@@ -70,11 +71,17 @@ struct Segment {
   }
 };
 
+// Why bytes are no segment, and whom they were for if that can be believed: from the checksum on.
+struct Refused {
+  Reason reason;
+  std::optional<Endpoint> destination = std::nullopt;
+};
+
 // Reads and checks everything that can be checked of a segment by itself: lengths, checksum (if
 // nobody did), options, ports, and combinations of flags that no stack sends. Beside icmp.h the
 // only parser of bytes from the network. Never reads outside `view.bytes`.
 std::expected<Segment, Reason> parse_segment(const PacketView& view);
 // The same of a packet whose IP header was read already, by parse_ip.
-std::expected<Segment, Reason> parse_segment(const PacketView& view, const IpHeader& ip);
+std::expected<Segment, Refused> parse_segment(const PacketView& view, const IpHeader& ip);
 
 }  // namespace synward::wire

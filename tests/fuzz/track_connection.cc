@@ -70,7 +70,8 @@ bool same(const Endpoint& a, const Endpoint& b) {
 }
 
 void check(const Endpoint& before, const Endpoint& now, Outcome outcome) {
-  if (outcome == Outcome::out_of_window || outcome == Outcome::suspicious_reset) {
+  if (outcome == Outcome::out_of_window || outcome == Outcome::possible_reset ||
+      outcome == Outcome::suspicious_reset) {
     require(same(before, now));
     return;
   }

@@ -91,10 +91,22 @@ TEST(Choice, EachIsTriedOnceThenNone) {
   for (int i = 0; i < 3; ++i) {
     const auto next = choice.next(connection(7), tried, start);
     ASSERT_TRUE(next.has_value());
-    EXPECT_EQ(tried & tried_bit(*next), 0U);
-    tried |= tried_bit(*next);
+    EXPECT_EQ(tried & choice.tried_bit(0, *next), 0U);
+    tried |= choice.tried_bit(0, *next);
   }
   EXPECT_EQ(choice.next(connection(7), tried, start), std::nullopt);
+}
+
+// After reloads there are more positions than bits.
+TEST(Choice, PositionsFarApartAreTriedEach) {
+  Directory directory({plan(std::vector<std::uint32_t>(64, 1))});
+  ServicePlan changed = plan({1});
+  changed.backends.push_back(endpoint("198.51.100.65:443"));
+  directory.apply({changed});
+  ASSERT_EQ(directory.candidates(0)[1], 64);
+  const Choice choice(directory, key);
+  const std::uint16_t first = choice.next(connection(7), 0, start).value();
+  EXPECT_EQ(choice.next(connection(7), choice.tried_bit(0, first), start), 64 - first);
 }
 
 TEST(Choice, OneThatFailedIsPassedOverForAWhileUnlessNoOtherIsLeft) {

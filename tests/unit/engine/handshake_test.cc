@@ -127,6 +127,16 @@ TEST_P(HandshakeSteps, ChallengeIsRepeatedAtOneThreeSevenFifteenSecondsAndForgot
   EXPECT_EQ(state(Side::client, tcp::State::syn_sent), 0);
 }
 
+TEST_P(HandshakeSteps, AnEntryOfAnotherAttemptIsOverWithTheCookieThatIsRedeemed) {
+  const std::uint32_t cookie = challenge();
+  challenge(5000);
+  ASSERT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  EXPECT_EQ(counters().cookies_redeemed[1].value(), 1U);
+  EXPECT_EQ(counters().half_open_connections.value(), 0);
+  pass(seconds(2));
+  EXPECT_EQ(counters().synack_retransmits.value(), 0U);
+}
+
 TEST_P(HandshakeSteps, ResetFromAChallengedHostFreesItsEntry) {
   challenge();
   SegmentToSend reset = from_client_segment(1001, 0);

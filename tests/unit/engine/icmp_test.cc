@@ -177,6 +177,12 @@ TEST_P(IcmpErrors, AboutNoConnectionAreDropped) {
   EXPECT_EQ(dropped(synward_reason_icmp_unknown), 3U);
 }
 
+TEST_P(IcmpErrors, AboutAConnectionOfThisMachinesOwnPass) {
+  settings.own_addresses = {client.address};
+  EXPECT_EQ(arrive_error(IcmpBuilder::unreachable(of_client(1)), server_side), Verdict::pass);
+  EXPECT_EQ(dropped(synward_reason_icmp_unknown), 0U);
+}
+
 TEST_P(IcmpErrors, AboutAnEndedConnectionAreDropped) {
   connect_and_send();
   SegmentToSend reset = from_client_segment(1001 + size(), cookie + 1);

@@ -96,6 +96,46 @@ TEST_F(Learning, C10AChallengeOfTheOfferBeforeRedeemsAndKeepsItsPromise) {
   EXPECT_FALSE(left[0].segment.options.timestamps.has_value());
 }
 
+class OfferChangedInsideAnEpoch : public Learning {
+ protected:
+  // A second apart, as reloads; afterwards it is the epoch after.
+  void change(std::initializer_list<std::uint16_t> windows) {
+    const auto epoch = handshake::epoch_at(now, settings.wall_offset);
+    handshake::OfferHistory history = settings.offers[0];
+    for (const std::uint16_t window : windows) {
+      handshake::ServiceOffer offer = history.newest().offer;
+      offer.window = window;
+      history.begin(epoch, offer);
+    }
+    engine().set_offers({history});
+    while (handshake::epoch_at(now, settings.wall_offset) == epoch) pass(seconds(1));
+  }
+};
+
+TEST_F(OfferChangedInsideAnEpoch, C10ItsCookiesRedeemInTheNext) {
+  const std::uint32_t cookie = challenge();
+  change({8192});
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  EXPECT_EQ(counters().cookies_rejected[0].value(), 0U);
+}
+
+TEST_F(OfferChangedInsideAnEpoch, C10TwiceToo) {
+  const std::uint32_t cookie = challenge();
+  change({8192, 4096});
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+}
+
+TEST_F(OfferChangedInsideAnEpoch, H2ARepeatedChallengeKeepsItsPromise) {
+  settings.synack_timeout = seconds(64);
+  settings.synack_retries = 0;
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  const Left before = left.at(0);
+  change({8192});
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  EXPECT_EQ(left.at(0).segment.seq, before.segment.seq);
+  EXPECT_EQ(left.at(0).segment.window, before.segment.window);
+}
+
 TEST_F(Learning, ARepeatedChallengeKeepsItsPromiseAcrossAChange) {
   settings.synack_timeout = seconds(32);
   settings.synack_retries = 1;
@@ -182,6 +222,15 @@ TEST_F(EarlyDataShare, O3ASilentClientIsToldSixTimesAtMost) {
   EXPECT_EQ(windows_to_client().size(), 5U);
 }
 
+TEST_F(EarlyDataShare, O3ARepeatedChallengeIsLimitedLikeTheFirst) {
+  challenge();
+  EXPECT_EQ(left[0].segment.window, 16384);
+  spend();
+  pass(milliseconds(1100));
+  EXPECT_EQ(windows_to_client(), std::vector<std::uint16_t>{0});
+  EXPECT_EQ(counters().synack_retransmits.value(), 1U);
+}
+
 TEST_F(EarlyDataShare, OtherPrefixesAreNotAffected) {
   spend();
   client = endpoint("203.0.114.5:40000");
@@ -203,6 +252,7 @@ TEST_F(OlderConnection, PassesUnchangedAndLastsOnceTheOtherSideHasAnswered) {
   EXPECT_EQ(left.at(0).segment.window, 500);
   EXPECT_EQ(state(Side::client, tcp::State::established), 1);
   EXPECT_EQ(counters().connections_spliced.value(), 0U);
+  EXPECT_EQ(counters().cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].value(), 0U);
   ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
   EXPECT_EQ(counters().connections_spliced.value(), 1U);
   pass(seconds(31));

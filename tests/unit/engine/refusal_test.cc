@@ -57,6 +57,42 @@ TEST_F(Refusals, SynIsNotAnsweredWhenNoConnectionCanBeHad) {
   EXPECT_EQ(dropped(synward_reason_flow_table_full), 1U);
 }
 
+TEST_F(Refusals, T4SynIsNotAnsweredNearTheBoundEither) {
+  for (int i = 0; i < 62; ++i, ++client.port) connect();
+  connect();
+  ++client.port;  // the last of 64 places is for a challenge that is under way
+  EXPECT_EQ(from_client(syn()), Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_flow_table_full), 1U);
+}
+
+TEST_F(Refusals, T4AClientThatFindsNoPlaceIsReset) {
+  settings.connections = 1;
+  const std::uint32_t cookie = challenge();
+  client.port = 40001;
+  connect();
+  client.port = 40000;
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::drop);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
+  EXPECT_EQ(left[0].segment.destination, client);
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(cookie + 1));
+  EXPECT_EQ(dropped(synward_reason_flow_table_full), 1U);
+}
+
+TEST_F(Refusals, WhatIsForAServiceCountsThere) {
+  SegmentToSend bad = syn();
+  bad.flags |= wire::flag_fin;
+  EXPECT_EQ(from_client(bad), Verdict::drop);
+  EXPECT_EQ(counters().dropped[synward_reason_syn_fin].value(), 1U);
+  bad.source.port = 0;
+  EXPECT_EQ(from_client(bad), Verdict::drop);
+  EXPECT_EQ(counters().dropped[synward_reason_port_zero].value(), 1U);
+  EXPECT_EQ(from_backend(bad), Verdict::drop);
+  bad.destination.port = 81;
+  EXPECT_EQ(from_client(bad), Verdict::drop);
+  EXPECT_EQ(all_counters().none().dropped[synward_reason_port_zero].value(), 2U);
+}
+
 TEST_F(Refusals, FullTableRecyclesTheOldestEndedConnection) {
   settings.connections = 1;
   const std::uint32_t cookie = connect();

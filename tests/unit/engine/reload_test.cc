@@ -51,6 +51,49 @@ TEST_F(Reload, NewConnectionsOfARemovedServicePassUntouched) {
   EXPECT_EQ(counters().syns_received.value(), 0U);
 }
 
+TEST_F(Reload, ResetsOfARemovedServicePassButThoseThatFreeAnEntry) {
+  challenge();
+  settings.services = {{}};
+  apply();
+  SegmentToSend reset = from_client_segment(1001, 0);
+  reset.flags = wire::flag_rst;
+  EXPECT_EQ(from_client(reset), Verdict::consume);
+  EXPECT_EQ(counters().half_open_reset.value(), 1U);
+  EXPECT_EQ(from_client(reset), Verdict::pass);
+}
+
+TEST_F(Reload, WhatPassesIsNoFailedAcknowledgement) {
+  const auto& failed = counters().cookies_rejected[static_cast<std::size_t>(RejectReason::mac)];
+  EXPECT_EQ(from_client(from_client_segment(5000, 6000)), Verdict::drop);
+  EXPECT_EQ(failed.value(), 1U);
+  settings.services = {{}};
+  apply();
+  EXPECT_EQ(from_client(from_client_segment(5000, 6000)), Verdict::pass);
+  EXPECT_EQ(failed.value(), 1U);
+}
+
+TEST_F(Reload, SegmentsOfABackendAreForTheServiceThatHasItNow) {
+  backend = endpoint("198.51.100.77:8080");
+  settings.services = {{.listens = {service}, .backends = {backend}}};
+  engine();
+  settings.services = {{}, {.listens = {service}, .backends = {backend}}};  // renamed
+  apply();
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
+  EXPECT_EQ(all_counters().services[1].dropped[synward_reason_unknown_segment].value(), 1U);
+}
+
+TEST_F(Reload, AShorterIdleTimeoutHoldsForThoseThatAreIdleAlready) {
+  connect();
+  settings.idle = seconds(70);
+  apply();
+  pass(seconds(69));
+  EXPECT_EQ(counters().connections_closed[2].value(), 0U);
+  pass(seconds(2));
+  EXPECT_EQ(counters().connections_closed[2].value(), 1U);
+}
+
 TEST_F(Reload, AChallengeUnderWayIsRedeemedAfterItsServiceHasGone) {
   const std::uint32_t cookie = challenge();
   settings.services = {{}};

@@ -48,6 +48,18 @@ TEST_F(AdmissionTest, pressure_begins_at_the_high_watermark_and_ends_at_the_low_
   EXPECT_FALSE(admission.pressured(queue));
 }
 
+TEST_F(AdmissionTest, pressure_outlives_a_change_of_settings) {
+  fill(80, boot);
+  EXPECT_TRUE(admission.pressured(queue));
+  shrink(60);
+  admission.set_settings(
+      {.high_entries = 90, .low_entries = 55, .retransmits_per_second = 10, .keep_at_least = 1s},
+      boot);
+  EXPECT_TRUE(admission.pressured(queue));
+  shrink(55);
+  EXPECT_FALSE(admission.pressured(queue));
+}
+
 TEST_F(AdmissionTest, in_calm_one_prefix_may_hold_more_than_a_tenth) {
   for (std::uint16_t port = 1; port <= 40; ++port)
     EXPECT_NE(arrive({.client = flow::ipv4_client(1), .client_port = port, .listen = 0}, boot),

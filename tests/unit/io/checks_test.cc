@@ -160,6 +160,18 @@ TEST(CheckRealtime, wants_the_limit_or_the_capability) {
   EXPECT_NE(refused[0].sentence.find("LimitRTPRIO=50"), std::string::npos);
 }
 
+TEST_F(Checks, a_bridge_whose_packets_br_netfilter_takes) {
+  set("net/bridge/bridge-nf-call-iptables", 1);
+  set("net/bridge/bridge-nf-call-ip6tables", 1);
+  EXPECT_EQ(in_place_obstacles(plan), Findings{});  // no bridge
+  plan.bridges = {"eth0"};
+  EXPECT_TRUE(obstacle("`sysctl -w net.bridge.bridge-nf-call-iptables=0`"));  // no IPv6 here
+  set("net/bridge/bridge-nf-call-iptables", 0);
+  EXPECT_EQ(in_place_obstacles(plan), Findings{});
+  listen("2001:db8:1::10");
+  EXPECT_TRUE(obstacle("`sysctl -w net.bridge.bridge-nf-call-ip6tables=0`"));
+}
+
 TEST(CheckInterfaces, suggests_a_near_name) {
   const auto findings = check_interfaces({"eth0", "ehh1", "wan"}, {"lo", "eth0", "eth1"});
   ASSERT_EQ(findings.size(), 2U);
@@ -174,6 +186,7 @@ TEST(Interfaces, loopback_is_known) {
   EXPECT_NE(std::ranges::find(names, "lo"), names.end());
   EXPECT_TRUE(interface_index("lo"));
   EXPECT_GE(interface_mtu("lo").value_or(0), 1280U);
+  EXPECT_FALSE(is_bridge("lo"));
   EXPECT_FALSE(interface_index("nonexistent"));
   EXPECT_FALSE(interface_mtu("nonexistent"));
   EXPECT_FALSE(interface_mtu("a-name-longer-than-fifteen"));

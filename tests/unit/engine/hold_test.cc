@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a client sends while its backend is being asked (S3, S4, S5).
+#include "tests/unit/engine/harness.h"
+
+namespace synward::engine {
+namespace {
+
+class Hold : public ::testing::Test, public Harness {
+ protected:
+  // A redeemed challenge whose backend has not answered yet.
+  void redeem() {
+    cookie = challenge();
+    ASSERT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  }
+  SegmentToSend data(std::uint32_t seq, std::size_t length) {
+    SegmentToSend segment = from_client_segment(seq, cookie + 1);
+    segment.payload = std::span(bytes_).first(length);
+    return segment;
+  }
+  SegmentToSend reset(std::uint32_t seq) const {
+    SegmentToSend segment = from_client_segment(seq, cookie + 1);
+    segment.flags = wire::flag_rst;
+    return segment;
+  }
+  std::vector<std::size_t> released() const {
+    std::vector<std::size_t> lengths;
+    lengths.reserve(left.size());
+    for (const Left& each : left) lengths.push_back(each.segment.payload_length());
+    return lengths;
+  }
+  std::uint32_t cookie = 0;
+
+ private:
+  std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(16384, 'x');
+};
+
+TEST_F(Hold, AResetBeyondDataThatWasLostIsChallengedAndItsAnswerCancels) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 100)), Verdict::consume);
+  ASSERT_EQ(from_client(reset(1001 + 500)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, client);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_ack);
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(cookie + 1));
+  EXPECT_EQ(left[0].segment.ack, SeqNumber(1001));  // S4: what is held is not acknowledged
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+  EXPECT_EQ(counters().syns_received.value(), 1U);
+
+  ASSERT_EQ(from_client(reset(left[0].segment.ack.value())), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.destination, backend);
+  EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
+  EXPECT_EQ(counters().connections_closed[1].value(), 1U);
+  EXPECT_EQ(counters().early_data_bytes.value(), 0);
+}
+
+TEST_F(Hold, AResetAtTheEndOfWhatIsHeldCancels) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 100)), Verdict::consume);
+  ASSERT_EQ(from_client(reset(1101)), Verdict::consume);
+  EXPECT_EQ(counters().connections_closed[1].value(), 1U);
+}
+
+TEST_F(Hold, AResetOutsideThePromisedWindowIsDropped) {
+  redeem();
+  for (const std::uint32_t seq : {1000U, 1001U + 16384U}) {
+    EXPECT_EQ(from_client(reset(seq)), Verdict::drop);
+    EXPECT_TRUE(left.empty());
+  }
+  EXPECT_EQ(dropped(synward_reason_out_of_window), 2U);
+}
+
+TEST_F(Hold, TextBeyondTheFinIsNotHeld) {
+  redeem();
+  SegmentToSend last = data(1001, 100);
+  last.flags |= wire::flag_fin;
+  ASSERT_EQ(from_client(last), Verdict::consume);
+  EXPECT_EQ(from_client(data(1001, 200)), Verdict::drop);
+  EXPECT_EQ(from_client(data(1102, 50)), Verdict::drop);
+  EXPECT_EQ(counters().early_data_bytes.value(), 100);
+  EXPECT_EQ(counters().early_data_dropped.value(), 2U);
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  EXPECT_EQ(released(), std::vector<std::size_t>{100});
+  EXPECT_TRUE(left[0].segment.has(wire::flag_fin));
+}
+
+TEST_F(Hold, S5ReleasedDataFitsIntoTheLinkAndEachSegmentCounts) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 4000)), Verdict::consume);
+  SegmentToSend jumbo = syn_ack(777000, 1001);
+  jumbo.options.mss = 8960;
+  ASSERT_EQ(from_backend(jumbo), Verdict::consume);
+  EXPECT_EQ(released(), (std::vector<std::size_t>{1460, 1460, 1080}));
+  EXPECT_EQ(counters().segments_translated[0].value(), 3U);
+  EXPECT_EQ(counters().bytes_translated[0].value(), 4000U);
+}
+
+TEST_F(Hold, S5OfIPv6TheLinkTakesLess) {
+  client = endpoint("[2001:db8:1::5]:40000");
+  service = backend = endpoint("[2001:db8:2::10]:80");
+  settings.services = {{.listens = {service}, .backends = {}}};
+  settings.server_mtu = 1400;
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 2000)), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  EXPECT_EQ(released(), (std::vector<std::size_t>{1340, 660}));
+}
+
+// A worker's share of early_data {per_connection: 16KiB, total: 64KiB}.
+TEST_F(Hold, APrefixMayHoldWhatOneOfItsClientsWasPromised) {
+  settings.early_data_total = 32 * 1024;
+  redeem();
+  for (std::uint32_t held = 0; held < 16384; held += 4096) {
+    EXPECT_EQ(from_client(data(1001 + held, 4096)), Verdict::consume) << held;
+  }
+  EXPECT_EQ(counters().early_data_bytes.value(), 16384);
+  client.port = 40001;
+  redeem();
+  EXPECT_EQ(from_client(data(1001, 4096)), Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_early_data_full), 1U);
+}
+
+}  // namespace
+}  // namespace synward::engine
