@@ -2,18 +2,19 @@
 #include "daemon/daemon.h"
 
 #include <fmt/core.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <csignal>
+#include <new>
 #include <stdexcept>
 
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/interfaces.h"
+#include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
 
@@ -32,13 +33,6 @@ flow::HashKey random_hash_key() {
     throw std::runtime_error("cannot get random bytes from the kernel");
   }
   return key;
-}
-
-std::vector<unsigned> indices(const std::vector<std::string>& interfaces) {
-  std::vector<unsigned> result;
-  result.reserve(interfaces.size());
-  for (const std::string& name : interfaces) result.push_back(if_nametoindex(name.c_str()));
-  return result;
 }
 
 std::vector<int> usable_cpus() {
@@ -85,6 +79,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
   HostFacts& host = daemon->host_;
   host = {.server_mtu = smallest_mtu(settings.interfaces.server),
           .own_addresses = io::host_addresses(),
+          .broadcasts = io::host_broadcasts(),
           .master_key = *key,
           .wall_offset = daemon->clock_->offset(),
           .hash_key = random_hash_key(),
@@ -107,6 +102,8 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
   if (!ruleset) return std::unexpected(ruleset.error());
   daemon->ruleset_ = std::make_unique<io::Ruleset>(std::move(*ruleset));
   note_first_start(first_start_path, host.first_start);
+  if (const auto statistics = io::read_queue_statistics(); !statistics)
+    service::log_warning("metrics and health know nothing of the queues: {}", statistics.error());
   daemon->every_second();  // healthy from now on
   service::log_info(
       "protecting {} service(s) with {} worker(s), queues {}-{}, {}", settings.services.size(),
@@ -117,8 +114,16 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
 }
 
 Result Daemon::start_workers() {
-  for (unsigned index = 0; index < workers_count_; ++index) {
-    if (auto opened = open_worker(index); !opened) return opened;
+  directives_.realtime = settings_.realtime;
+  find_interfaces();
+  try {
+    for (unsigned index = 0; index < workers_count_; ++index) {
+      if (auto opened = open_worker(index); !opened) return opened;
+    }
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(
+        "the tables do not fit into memory: choose a smaller `half_open.backlog`, "
+        "`splice.connections` or `splice.early_data.total`");
   }
   for (Worker& worker : workers_) worker.start();
   progress_seen_.assign(workers_count_, 0);
@@ -140,19 +145,16 @@ Result Daemon::open_worker(unsigned index) {
   const std::vector<int> cpus = usable_cpus();
   // One worker per CPU are pinned, each to its own; any other number is the scheduler's to place.
   const bool pin = cpus.size() == workers_count_;
-  WorkerPlan plan{.index = index,
-                  .cpu = pin ? std::optional(cpus[index]) : std::nullopt,
-                  .realtime = settings_.realtime,
-                  .mark = settings_.mark.value,
-                  .mark_mask = settings_.mark.mask,
-                  .client_interfaces = indices(settings_.interfaces.client),
-                  .server_interfaces = indices(settings_.interfaces.server)};
+  const WorkerPlan plan{.index = index,
+                        .cpu = pin ? std::optional(cpus[index]) : std::nullopt,
+                        .mark = settings_.mark.value,
+                        .mark_mask = settings_.mark.mask};
   Counters& counters = counters_.emplace_back(layout_.backend_counts());
   engine::EngineSettings engine = engine_settings(settings_, layout_, host_, workers_count_, index);
   engine.offers = offers_->histories();
   engine.learned = offers_->board();
-  workers_.emplace_back(std::move(plan), std::move(*syn_queue), std::move(*flow_queue),
-                        std::move(*injector), engine, counters, directives_);
+  workers_.emplace_back(plan, std::move(*syn_queue), std::move(*flow_queue), std::move(*injector),
+                        engine, counters, directives_);
   return {};
 }
 

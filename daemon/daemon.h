@@ -57,6 +57,7 @@ class Daemon {
   void every_second();
   void tell_status();
   void tell_incidents();
+  void find_interfaces();
   void watch_reply_path();
   void renew_offers();
   std::optional<std::string> examine() const;

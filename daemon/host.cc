@@ -2,6 +2,7 @@
 #include "daemon/host.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "daemon/io/checks.h"
 #include "daemon/io/interfaces.h"
@@ -12,11 +13,13 @@ namespace {
 io::NetworkPlan network_plan(const config::Settings& settings) {
   io::NetworkPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
+                       .bridges = {},
                        .listens = {},
                        .transparent = {},
                        .own = io::host_addresses(),
                        .unroutable = {},
                        .translates = false};
+  std::ranges::copy_if(plan.client_interfaces, std::back_inserter(plan.bridges), io::is_bridge);
   for (const config::Service& service : settings.services) {
     for (const wire::Endpoint& listen : service.listen) {
       plan.listens.push_back(listen.address);

@@ -22,8 +22,11 @@ constexpr std::array<std::string_view, backend_failure_count> failure_texts{
 template <typename Read>
 std::uint64_t sum(const IncidentView& view, std::size_t service, Read read) {
   std::uint64_t total = 0;
-  for (const Counters& worker : view.workers)
-    total += static_cast<std::uint64_t>(read(worker.services[service]));
+  for (const Counters& worker : view.workers) {
+    // One that hangs has not taken the reload that brought the service.
+    if (service < worker.services.size())
+      total += static_cast<std::uint64_t>(read(worker.services[service]));
+  }
   return total;
 }
 
@@ -55,8 +58,9 @@ void Incidents::look_at_service(const IncidentView& view, std::size_t index) {
   }
   for (std::size_t b = 0; b < names.backends.size(); ++b) {
     for (std::size_t f = 0; f < failure_texts.size(); ++f) {
-      count(fmt::format("{}: backend {}", names.name, names.backends[b]),
-            of([b, f](auto& c) { return c.backends[b].failures.at(f).value(); }),
+      count(fmt::format("{}: backend {}", names.name, names.backends[b]), of([b, f](auto& c) {
+              return b < c.backends.size() ? c.backends[b].failures.at(f).value() : 0;
+            }),
             failure_texts.at(f));
     }
   }

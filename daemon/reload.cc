@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "config/load.h"
 #include "daemon/daemon.h"
@@ -36,8 +37,6 @@ std::vector<std::string_view> restart_needed(const config::Settings& now,
   compare(now.cookies == wanted.cookies, "cookies.key_file");
   compare(now.metrics_listen == wanted.metrics_listen, "metrics");
   compare(now.control_socket == wanted.control_socket, "control");
-  compare(now.realtime == wanted.realtime, "realtime");
-  compare(now.on_overload == wanted.on_overload, "on_overload");
   return keys;
 }
 
@@ -70,15 +69,21 @@ void Daemon::reload() {
 }
 
 bool Daemon::take_over(const config::Settings& settings) {
+  std::size_t listens = layout_.directory().listen_count();
+  for (const config::Service& service : settings.services) listens += service.listen.size();
+  if (listens > std::numeric_limits<std::uint16_t>::max()) {
+    service::log_error("earlier reloads have used up the numbers of listens: it needs restart");
+    return false;
+  }
   HostFacts& host = host_;
   host.own_addresses = io::host_addresses();
+  host.broadcasts = io::host_broadcasts();
   ServiceLayout layout = layout_;
   layout.apply(settings.services);
   auto offers = std::make_unique<OfferKeeper>(settings, layout, host, *offers_);
   offers->learn_first();
   offers->begin(handshake::epoch_at(io::now(), clock_->offset()));
 
-  std::string failure = "the workers do not take it";
   if (hand_to_workers(settings, layout, *offers)) {
     const auto replaced = ruleset_->replace(ruleset_plan(settings, layout, host, workers_count_));
     if (replaced) {
@@ -88,9 +93,8 @@ bool Daemon::take_over(const config::Settings& settings) {
       collector_->set_services(layout_.names());
       return true;
     }
-    failure = replaced.error();
+    service::log_error("{}", replaced.error());
   }
-  service::log_error("{}", failure);
   // Numbers that were given stay given: the workers have them.
   layout.apply(settings_.services);
   layout_ = std::move(layout);
@@ -113,17 +117,26 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
       mine.learned = offers.board();
     }
     directives_.backend_counts = layout.backend_counts();
+    directives_.realtime = settings.realtime;
+    directives_.pass_on_overload = settings.on_overload == config::OnPressure::pass;
     directives_.offers = offers.histories();
     reloads = directives_.reloads.fetch_add(1, std::memory_order_release) + 1;
   }
   for (const Worker& worker : workers_) worker.wake();
+  service::notify_watchdog();  // a worker that hangs takes half of its time
   const Instant deadline = io::now() + workers_patience;
   const auto taken = [&](const Worker& worker) { return worker.reloads_taken() == reloads; };
   while (!std::ranges::all_of(workers_, taken)) {
-    if (io::now() > deadline) return false;
+    if (io::now() > deadline) {
+      service::log_error("the workers do not take it within {} s", workers_patience.count());
+      return false;
+    }
     poll(nullptr, 0, 1);  // a worker in a flood takes it after the batch at hand
   }
-  return true;
+  if (!std::ranges::any_of(workers_, &Worker::refuses_reload)) return true;
+  service::log_error(
+      "its tables do not fit into memory: choose a smaller `splice.early_data.total`");
+  return false;
 }
 
 }  // namespace synward

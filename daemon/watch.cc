@@ -8,6 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/interfaces.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -41,7 +42,26 @@ std::vector<metrics::QueueSample> Daemon::queue_samples() const {
   return samples;
 }
 
+void Daemon::find_interfaces() {
+  const auto indices = [](const std::vector<std::string>& names) {
+    std::vector<unsigned> found;
+    for (const std::string& name : names) {
+      if (const auto index = io::interface_index(name)) found.push_back(*index);
+    }
+    return found;
+  };
+  auto client = indices(settings_.interfaces.client);
+  auto server = indices(settings_.interfaces.server);
+  // Only this thread writes them.
+  if (client == directives_.client_interfaces && server == directives_.server_interfaces) return;
+  const std::lock_guard lock(directives_.mutex);
+  directives_.client_interfaces = std::move(client);
+  directives_.server_interfaces = std::move(server);
+  directives_.interface_changes.fetch_add(1, std::memory_order_release);
+}
+
 void Daemon::every_second() {
+  find_interfaces();
   if (clock_->stepped(io::wall_offset())) {
     static service::RateLimitedLog log(service::LogLevel::warning, 3, std::chrono::minutes(1));
     log.log("the wall clock was stepped; cookies of either time are accepted for 128 s");
@@ -99,7 +119,8 @@ void Daemon::tell_incidents() {
 void Daemon::renew_offers() {
   const Instant now = io::now();
   if (!offers_->turn(now, handshake::epoch_at(now, clock_->offset()))) return;
-  service::log_info("servers accept other options than before: offers change within 64 s");
+  static service::RateLimitedLog log(service::LogLevel::info, 3, std::chrono::minutes(1));
+  log.log("servers accept other options than before: offers change within 64 s");
   const std::lock_guard lock(directives_.mutex);
   directives_.offers = offers_->histories();
   directives_.offer_changes.fetch_add(1, std::memory_order_release);
@@ -109,6 +130,12 @@ std::optional<std::string> Daemon::examine() const {
   for (unsigned i = 0; i < workers_count_; ++i) {
     if (seconds_without_progress_[i] >= stuck_seconds) {
       return fmt::format("worker {} makes no progress", i);
+    }
+  }
+  const auto& [client, server] = settings_.interfaces;
+  for (const auto* const side : {&client, &server}) {
+    for (const std::string& name : *side) {
+      if (!io::interface_index(name)) return fmt::format("interface {} is gone", name);
     }
   }
   if (!ruleset_->present()) return "the nftables rules are gone";

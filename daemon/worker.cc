@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 
 #include "daemon/io/clock.h"
 #include "daemon/service/log.h"
@@ -38,7 +39,7 @@ wire::PacketView view(const io::QueuedPacket& packet) {
 Worker::Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue,
                io::Injector injector, const engine::EngineSettings& settings, Counters& counters,
                const Directives& directives)
-    : plan_(std::move(plan)),
+    : plan_(plan),
       syn_queue_(std::move(syn_queue)),
       flow_queue_(std::move(flow_queue)),
       injector_(std::move(injector)),
@@ -65,6 +66,10 @@ void Worker::wake() const {
 void Worker::run() {
   pthread_setname_np(pthread_self(), fmt::format("worker-{}", plan_.index).c_str());
   set_scheduling();
+  {
+    const std::lock_guard lock(directives_.mutex);
+    set_realtime(directives_.realtime);
+  }
   Ready ready{.flow = true, .syn = true};
   while (!directives_.stop.load(std::memory_order_relaxed)) {
     const Instant now = io::now();
@@ -90,16 +95,19 @@ void Worker::set_scheduling() const {
                            std::strerror(error));
     }
   }
-  if (plan_.realtime) {
-    sched_param parameter{};
-    parameter.sched_priority = *plan_.realtime;
-    if (const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameter);
-        error != 0) {
-      service::log_warning(
-          "worker {} cannot have realtime priority {}: {}; under systemd set LimitRTPRIO={} and "
-          "remove RestrictRealtime",
-          plan_.index, *plan_.realtime, std::strerror(error), *plan_.realtime);
-    }
+}
+
+void Worker::set_realtime(std::optional<int> priority) {
+  if (priority == realtime_) return;
+  realtime_ = priority;
+  sched_param parameter{};
+  parameter.sched_priority = priority.value_or(0);
+  const int policy = priority ? SCHED_FIFO : SCHED_OTHER;
+  if (const int error = pthread_setschedparam(pthread_self(), policy, &parameter); error != 0) {
+    service::log_warning(
+        "worker {} cannot have realtime priority {}: {}; under systemd set LimitRTPRIO={} and "
+        "remove RestrictRealtime",
+        plan_.index, parameter.sched_priority, std::strerror(error), parameter.sched_priority);
   }
 }
 
@@ -110,6 +118,13 @@ void Worker::take_directives(Instant now) {
     engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
   }
   if (directives_.reloads.load(std::memory_order_acquire) != reloads_taken_) take_reload(now);
+  const std::uint32_t moves = directives_.interface_changes.load(std::memory_order_acquire);
+  if (moves != interface_changes_seen_) {
+    interface_changes_seen_ = moves;
+    const std::lock_guard lock(directives_.mutex);
+    client_interfaces_ = directives_.client_interfaces;
+    server_interfaces_ = directives_.server_interfaces;
+  }
   const std::uint32_t changes = directives_.offer_changes.load(std::memory_order_acquire);
   if (changes != offer_changes_seen_) {
     offer_changes_seen_ = changes;
@@ -120,11 +135,18 @@ void Worker::take_directives(Instant now) {
 
 void Worker::take_reload(Instant now) {
   const std::lock_guard lock(directives_.mutex);
-  {
-    const std::lock_guard growth(directives_.counters_growth);
-    counters_.grow(directives_.backend_counts);
+  try {
+    {
+      const std::lock_guard growth(directives_.counters_growth);
+      counters_.grow(directives_.backend_counts);
+    }
+    engine_.apply(directives_.settings[plan_.index], now);
+    refuses_reload_.store(false, std::memory_order_relaxed);
+  } catch (const std::bad_alloc&) {
+    refuses_reload_.store(true, std::memory_order_relaxed);
   }
-  engine_.apply(directives_.settings[plan_.index], now);
+  set_realtime(directives_.realtime);
+  syn_queue_.set_fail_open(directives_.pass_on_overload);
   // The settings have the offers of the same moment.
   offer_changes_seen_ = directives_.offer_changes.load(std::memory_order_relaxed);
   reloads_taken_.store(directives_.reloads.load(std::memory_order_relaxed),
@@ -156,7 +178,16 @@ std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
     queue.flush();
     send_collected();
   }
+  count_lost_verdicts();
   return batch.size();
+}
+
+// Their packets are gone, and nobody else will tell.
+void Worker::count_lost_verdicts() {
+  const std::uint64_t lost = syn_queue_.send_errors() + flow_queue_.send_errors();
+  if (lost == verdicts_lost_) return;
+  engine_.count_send_failures(lost - verdicts_lost_);
+  verdicts_lost_ = lost;
 }
 
 void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
@@ -230,8 +261,8 @@ void Worker::reset_connections() {
 }
 
 engine::Arrived Worker::side_of(unsigned interface) const {
-  return {std::ranges::find(plan_.client_interfaces, interface) != plan_.client_interfaces.end(),
-          std::ranges::find(plan_.server_interfaces, interface) != plan_.server_interfaces.end()};
+  return {std::ranges::find(client_interfaces_, interface) != client_interfaces_.end(),
+          std::ranges::find(server_interfaces_, interface) != server_interfaces_.end()};
 }
 
 }  // namespace synward

@@ -30,6 +30,11 @@ struct Directives {
   // Reloads: the settings of each worker, which its counters grow to first.
   std::vector<engine::EngineSettings> settings;
   std::vector<std::size_t> backend_counts;
+  // By ifindex: the rules know names, and an interface that was made anew has another number.
+  std::vector<unsigned> client_interfaces, server_interfaces;
+  std::atomic<std::uint32_t> interface_changes{0};
+  std::optional<int> realtime;    // SCHED_FIFO priority
+  bool pass_on_overload = false;  // a full queue of SYNs lets them pass
   std::atomic<std::uint32_t> reloads{0};
   // Held while counters grow, and by those who read all of them.
   mutable std::mutex counters_growth;
@@ -37,11 +42,9 @@ struct Directives {
 
 struct WorkerPlan {
   unsigned index = 0;
-  std::optional<int> cpu;       // to be pinned to
-  std::optional<int> realtime;  // SCHED_FIFO priority
+  std::optional<int> cpu;  // to be pinned to
   // Set on every packet that synward lets on; bits outside the mask are left as they were.
   std::uint32_t mark = 0, mark_mask = 0;
-  std::vector<unsigned> client_interfaces, server_interfaces;  // by ifindex
 };
 
 // One thread with its two queues, its engine and its counters: shares nothing with the others but
@@ -61,10 +64,13 @@ class Worker {
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   // The last of directives.reloads that it works by.
   std::uint32_t reloads_taken() const { return reloads_taken_.load(std::memory_order_acquire); }
+  // The last one it could not take, for want of memory: it works by the one before.
+  bool refuses_reload() const { return refuses_reload_.load(std::memory_order_relaxed); }
 
  private:
   void run();
   void set_scheduling() const;
+  void set_realtime(std::optional<int> priority);
   void take_directives(Instant now);
   void take_reload(Instant now);
   struct Ready {
@@ -74,6 +80,7 @@ class Worker {
   std::size_t serve(io::NfQueue& queue, Instant now);
   void perform(io::NfQueue& queue, const io::QueuedPacket& packet,
                const engine::Decision& decision);
+  void count_lost_verdicts();
   void send_collected();
   void tick(Instant now);
   Ready wait(Instant now);
@@ -87,10 +94,14 @@ class Worker {
   engine::Engine engine_;
   engine::Outbox outbox_;
   const Directives& directives_;
-  std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0;
+  std::optional<int> realtime_;
+  std::vector<unsigned> client_interfaces_, server_interfaces_;
+  std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0, interface_changes_seen_ = 0;
   int wake_fd_;
+  std::uint64_t verdicts_lost_ = 0;
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<std::uint32_t> reloads_taken_{0};
+  std::atomic<bool> refuses_reload_{false};
   std::atomic<bool> ended_{false};
   std::thread thread_;
 };

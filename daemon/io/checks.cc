@@ -10,6 +10,7 @@
 #include <charconv>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "daemon/io/small_file.h"
 
@@ -120,6 +121,22 @@ void find_redirects(const NetworkPlan& plan, const std::string& interface, Findi
                                interface, cure(plan, settings, 1, 0))});
 }
 
+// br_netfilter shows a bridge's packets to the hooks of IP before they have left the bridge, which
+// then looks among its own ports for the way of a packet that was turned round.
+void find_bridge_hooks(const NetworkPlan& plan, Findings& findings) {
+  std::string words;
+  for (const auto& [used, key] : {std::pair{uses_ipv4(plan), "bridge-nf-call-iptables"},
+                                  std::pair{uses_ipv6(plan), "bridge-nf-call-ip6tables"}}) {
+    if (used && read_sysctl(plan, fmt::format("net/bridge/{}", key)) == 1)
+      words += fmt::format(" net.bridge.{}=0", key);
+  }
+  if (words.empty() || plan.bridges.empty()) return;
+  findings.push_back({.fatal = false,
+                      .sentence = fmt::format("{} is a bridge, and br_netfilter takes its packets "
+                                              "before they are routed; `sysctl -w{}`",
+                                              plan.bridges.front(), words)});
+}
+
 // Either of `all` and the interface's switches it on.
 void find_refused_local_source(const NetworkPlan& plan, const std::string& interface,
                                Findings& findings) {
@@ -210,6 +227,7 @@ Findings check_forwarding(const NetworkPlan& plan) {
 
 Findings in_place_obstacles(const NetworkPlan& plan) {
   Findings findings;
+  find_bridge_hooks(plan, findings);
   if (!uses_ipv4(plan)) return findings;
   for (const std::string& interface : plan.client_interfaces) {
     find_reverse_path_filter(plan, interface, findings);

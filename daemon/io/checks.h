@@ -33,6 +33,7 @@ Findings check_interfaces(const std::vector<std::string>& wanted,
 struct NetworkPlan {
   std::vector<std::string> client_interfaces;
   std::vector<std::string> server_interfaces;
+  std::vector<std::string> bridges;  // those of client_interfaces that are one
   std::vector<wire::Address> listens;
   std::vector<wire::Address> transparent;  // those of `listens` that are the servers' own
   std::vector<wire::Address> own;          // host_addresses()
@@ -47,9 +48,9 @@ Findings check_forwarding(const NetworkPlan& plan);
 
 // Why a SYN-ACK that was written over its SYN would not get back to the client: the kernel
 // routes it as a packet that arrived from the client's side with the service's address as source.
-// Empty if nothing is known to be in the way (the FORWARD policy cannot be read; count). Only
-// IPv4 has obstacles: IPv6 has no reverse path filter, takes its own addresses as sources, and
-// the redirects that it sends (no sysctl keeps it) are dropped by the ruleset.
+// Empty if nothing is known to be in the way (the FORWARD policy cannot be read; count). IPv6 has
+// but one obstacle: it has no reverse path filter, takes its own addresses as sources, and the
+// redirects that it sends (no sysctl keeps it) are dropped by the ruleset.
 Findings in_place_obstacles(const NetworkPlan& plan);
 
 // Why what servers send would not reach clients, so that no connection works. What backends at

@@ -2,6 +2,8 @@
 #include "daemon/io/interfaces.h"
 
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -11,6 +13,9 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string_view>
+
+#include "proxy/wire/bytes.h"
 
 namespace synward::io {
 namespace {
@@ -53,6 +58,20 @@ std::optional<std::uint32_t> interface_index(const std::string& name) {
   return index;
 }
 
+bool is_bridge(const std::string& name) {
+  if (name.size() >= IFNAMSIZ) return false;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&driver);
+  const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
+  close(fd);
+  return known && std::string_view(driver.driver) == "bridge";
+}
+
 std::optional<std::uint32_t> interface_mtu(const std::string& name) {
   if (name.size() >= IFNAMSIZ) return std::nullopt;
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -72,6 +91,31 @@ std::vector<wire::Address> host_addresses() {
   const std::unique_ptr<ifaddrs, AddressesDeleter> owner(list);
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next)
     if (const auto address = read_address(entry->ifa_addr)) result.push_back(*address);
+  return result;
+}
+
+std::vector<wire::Address> host_broadcasts() {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, AddressesDeleter> owner(list);
+  return broadcasts_of(list);
+}
+
+std::vector<wire::Address> broadcasts_of(const ifaddrs* list) {
+  std::vector<wire::Address> result;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    // On a link without broadcasts the same field is the other end's address.
+    if ((entry->ifa_flags & IFF_BROADCAST) == 0) continue;
+    auto address = read_address(entry->ifa_addr);
+    const auto mask = read_address(entry->ifa_netmask);
+    if (!address || !mask || !address->is_ipv4() || !mask->is_ipv4()) continue;
+    const std::uint32_t host_bits = ~wire::load_be32(mask->ipv4().data());
+    if (host_bits <= 1) continue;  // /32; /31 has none (RFC 3021)
+    std::uint8_t* const octets = address->bytes.data() + 12;
+    wire::store_be32(octets, wire::load_be32(octets) | host_bits);
+    result.push_back(*address);
+    if (const auto given = read_address(entry->ifa_broadaddr)) result.push_back(*given);
+  }
   return result;
 }
 

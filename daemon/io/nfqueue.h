@@ -47,6 +47,9 @@ class NfQueue {
   void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
   void flush();
 
+  // NfQueueOptions::fail_open, from now on.
+  void set_fail_open(bool fail_open);
+
   // Verdicts that could not be sent: their packets were dropped instead (or, if that failed too,
   // wait in the kernel until the queue closes).
   std::uint64_t send_errors() const;

@@ -3,6 +3,8 @@
 
 import copy
 import json
+import os
+import pathlib
 import signal
 import threading
 
@@ -106,6 +108,30 @@ def test_what_needs_a_restart_is_refused_whole(lab, synward, reload):
         assert f"a change of `{key}` needs restart" in synward.log()
     assert 'protected_service="refused"' not in synward.metrics().text
     assert lab.load(20)["ok"] == 20
+
+
+def test_tables_that_do_not_fit_into_memory_are_refused(lab, synward, reload):
+    # By its heuristic (the default) or strictly the kernel refuses what can never be there.
+    assert pathlib.Path("/proc/sys/vm/overcommit_memory").read_text().strip() != "1"
+    assert not reload(changed(reload.good, splice={"early_data": {"total": "1024GiB"}}))
+    assert "its tables do not fit into memory" in synward.log()
+    assert lab.load(20)["ok"] == 20
+    assert reload(reload.good)
+
+
+def policies_of_workers(synward):
+    threads = pathlib.Path(f"/proc/{synward.process.pid}/task").iterdir()
+    return {os.sched_getscheduler(int(thread.name)) for thread in threads
+            if (thread / "comm").read_text().startswith("worker-")}
+
+
+def test_priority_of_the_workers_changes_while_they_run(lab, synward, reload):
+    assert policies_of_workers(synward) == {os.SCHED_OTHER}
+    assert reload(changed(reload.good, realtime=10, on_overload="pass"))
+    assert policies_of_workers(synward) == {os.SCHED_FIFO}
+    assert lab.load(20)["ok"] == 20
+    assert reload(reload.good)
+    assert policies_of_workers(synward) == {os.SCHED_OTHER}
 
 
 def test_a_service_that_comes_is_protected(lab, synward, reload):

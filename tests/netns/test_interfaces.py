@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Interfaces come and go: a VLAN, a bond or a tunnel is made anew under its name, by a network
+manager for instance, while the daemon runs."""
+
+import pathlib
+
+import pytest
+
+from lab import lab as labs
+from lab import netns, network, wait
+
+pytestmark = pytest.mark.synward
+
+
+def make_anew(lab):
+    """The client's card gets another name, and a bridge that has it as its port the old one."""
+    box = lab.middlebox
+    box.ip("link", "set", "m0", "down")
+    box.ip("link", "set", "m0", "name", "port")
+    yield
+    box.ip("link", "add", "m0", "address", network.MAC["m0"], "type", "bridge")
+    box.ip("link", "set", "port", "master", "m0", "up")
+    box.ip("addr", "flush", "dev", "port")
+    for family, bits in ((4, 24), (6, 64)):
+        nodad = ("nodad",) if family == 6 else ()
+        box.ip("link", "set", "m0", "up")
+        box.ip("addr", "add", f"{network.GATEWAY_CLIENT[family]}/{bits}", "dev", "m0", *nodad)
+        # Without link-local addresses (the lab's quiet) IPv6 finds no neighbours.
+        for host in network.CLIENT_HOSTS:
+            box.ip("neigh", "replace", network.client_address(family, host), "lladdr", network.MAC["c0"],
+                   "nud", "permanent", "dev", "m0")
+
+
+def test_an_interface_that_is_made_anew_is_known_again(defence):
+    with labs.Lab(defence()) as lab:
+        daemon = lab.defence
+        assert lab.load(10)["ok"] == 10
+        steps = make_anew(lab)
+        next(steps)
+        wait.until(lambda: daemon.health() == (503, "interface m0 is gone\n"), "the daemon to miss it")
+        next(steps, None)
+        # Answers in place do not leave a bridge whose packets br_netfilter takes: its own matter.
+        lab.middlebox.set_sysctls({f"net.bridge.bridge-nf-call-{which}": 0 for which in ("iptables", "ip6tables")
+                                   if pathlib.Path(f"/proc/sys/net/bridge/bridge-nf-call-{which}").exists()})
+        wait.until(lambda: daemon.health()[0] == 200, "the daemon to be well again")
+        for family in (4, 6):
+            assert lab.load(10, family=family)["ok"] == 10
+        assert daemon.metrics().total("cookies_redeemed_total") == 30
+
+
+def test_a_bridge_that_br_netfilter_watches_is_told_of(defence):
+    with labs.Lab() as lab:
+        try:
+            lab.middlebox.set_sysctls({"net.bridge.bridge-nf-call-iptables": 1})
+        except (OSError, AssertionError, netns.CommandFailed):
+            pytest.skip("this kernel has no br_netfilter")
+        for _ in make_anew(lab):
+            pass
+        lab.protect(defence())
+        assert "m0 is a bridge" in lab.defence.log()
+        assert lab.load(10)["retransmits"] == 0
