@@ -78,6 +78,10 @@ void limit_window(Core& core, Instant now, wire::SegmentToSend& challenge) {
   core.zero_windows_until = now + 2 * handshake::epoch_length;
 }
 
+bool same(const synward_client_offer& one, const synward_client_offer& other) {
+  return one.mss == other.mss && one.window_scale == other.window_scale && one.flags == other.flags;
+}
+
 // The SYN-ACK has the SYN's own length (O1): no amplification, and it can go back in place.
 Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
   arrival.service.counters.synacks_sent.add();
@@ -130,21 +134,32 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   service.counters.syns_received.add();
   count_left_out(service.counters, syn.options);
 
-  // The same SYN again gets the same SEQ and options (H2); another one from the same port is a new
-  // attempt, and the old one is over.
-  if (HalfOpenEntry* entry = service.queue.find(arrival.key)) {
-    if (entry->client_isn == syn.seq.value()) {
-      service.counters.client_syn_retransmits.add();
-      if (syn.options.timestamps) entry->client_tsval = syn.options.timestamps->value;
+  handshake::Handshake handshake = handshake::handshake_of(syn);
+  HalfOpenEntry* entry = service.queue.find(arrival.key);
+  // Another SYN from the same port is a new attempt, and the old one is over.
+  if (entry != nullptr && entry->client_isn != syn.seq.value()) {
+    forget(service, *entry);
+    entry = nullptr;
+  }
+  if (entry != nullptr) {
+    service.counters.client_syn_retransmits.add();
+    entry->client_tsval = handshake.client_tsval;
+    // The same SYN again gets the same SEQ and options (H2).
+    if (same(entry->offer, handshake.offer)) {
       return answer(arrival, challenge_for(core, arrival.now, *entry));
     }
-    forget(service, *entry);
   }
 
   const handshake::ServiceOffer& ours = core.offer(arrival.key.listen, arrival.now);
-  handshake::Handshake handshake = handshake::handshake_of(syn);
   handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
-  remember(core, arrival, handshake);
+  if (entry != nullptr) {
+    // The client tries with less (RFC 3168 6.1.1.1 without ECN; FreeBSD without options), and this
+    // SYN must not be promised what it does not offer (O1). The first challenge stays redeemable.
+    entry->challenge_isn = handshake.challenge_isn.value();
+    entry->offer = handshake.offer;
+  } else {
+    remember(core, arrival, handshake);
+  }
   wire::SegmentToSend challenge = handshake::challenge(core.keys, arrival.now, handshake, ours);
   limit_window(core, arrival.now, challenge);
   return answer(arrival, challenge);

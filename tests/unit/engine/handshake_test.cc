@@ -104,6 +104,33 @@ TEST_P(HandshakeSteps, RepeatedSynGetsTheSameSequenceNumberAndIsCounted) {
   EXPECT_EQ(counters().half_open_connections.value(), 1);
 }
 
+// A client whose SYN was lost may try with fewer options, lest a middlebox swallows them.
+TEST_P(HandshakeSteps, RepeatedSynWithLessIsPromisedLessAndEitherChallengeRedeems) {
+  for (const bool second_arrives : {true, false}) {
+    const std::uint32_t first = challenge();
+    pass(milliseconds(500));
+    SegmentToSend fallback = syn();
+    fallback.options = {.mss = 1400, .window_scale = {}, .sack_permitted = false, .timestamps = {}};
+    ASSERT_EQ(from_client(fallback), Verdict::reply);
+    const Segment& answer = left.at(0).segment;
+    EXPECT_EQ(answer.header_length, 24U);
+    EXPECT_FALSE(answer.options.window_scale.has_value());
+    EXPECT_FALSE(answer.options.sack_permitted);
+    const std::uint32_t second = answer.seq.value();
+    EXPECT_NE(second, first);
+    EXPECT_EQ(counters().half_open_connections.value(), 1);
+
+    ASSERT_EQ(from_client(from_client_segment(1001, (second_arrives ? second : first) + 1)),
+              Verdict::consume);
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0].segment.options.window_scale.has_value(), !second_arrives);
+    EXPECT_EQ(left[0].segment.options.sack_permitted, !second_arrives);
+    EXPECT_EQ(counters().half_open_connections.value(), 0);
+    ++client.port;
+  }
+  EXPECT_EQ(counters().client_syn_retransmits.value(), 2U);
+}
+
 TEST_P(HandshakeSteps, ChallengeIsRepeatedAtOneThreeSevenFifteenSecondsAndForgottenAtThirtyOne) {
   const std::uint32_t cookie = challenge();
   const Instant start = now;
