@@ -149,7 +149,9 @@ Result Daemon::open_worker(unsigned index) {
                         .cpu = pin ? std::optional(cpus[index]) : std::nullopt,
                         .mark = settings_.mark.value,
                         .mark_mask = settings_.mark.mask};
-  Counters& counters = counters_.emplace_back(layout_.backend_counts());
+  Counters& counters = counters_.empty() ? counters_.emplace_back(layout_.backend_counts())
+                                         : counters_.emplace_back(layout_.backend_counts(),
+                                                                  counters_.front().shared());
   engine::EngineSettings engine = engine_settings(settings_, layout_, host_, workers_count_, index);
   engine.offers = offers_->histories();
   engine.learned = offers_->board();

@@ -2,13 +2,15 @@
 //
 // What a worker counts. Each worker owns one Counters and is its only writer; the metrics thread
 // reads all of them at scrape time and sums. So an increment is a plain add (a relaxed load and
-// store, no locked instruction), and a scrape never makes a worker wait.
+// store, no locked instruction), and a scrape never makes a worker wait. One figure is shared: the
+// peak of a sum cannot be had from the workers' own peaks.
 #pragma once
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "proxy/shared/reasons.h"
@@ -45,6 +47,26 @@ class Gauge {
  private:
   std::atomic<std::int64_t> value_{0};
 };
+
+// How many there are over all workers, and the most there ever were. Any thread; a locked
+// instruction per call.
+class Occupancy {
+ public:
+  void enter() {
+    const std::int64_t now = now_.fetch_add(1, std::memory_order_relaxed) + 1;
+    std::int64_t peak = peak_.load(std::memory_order_relaxed);
+    while (now > peak && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+    }
+  }
+  void leave() { now_.fetch_sub(1, std::memory_order_relaxed); }
+  std::int64_t peak() const { return peak_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> now_{0};
+  std::atomic<std::int64_t> peak_{0};
+};
+// [service]; not a vector: they never move.
+using Occupancies = std::deque<Occupancy>;
 
 // Seconds in fixed buckets: upper bounds in microseconds, the last bucket is +Inf.
 class Histogram {
@@ -94,10 +116,11 @@ struct BackendCounters {
 };
 
 struct ServiceCounters {
-  explicit ServiceCounters(std::size_t backend_count) : backends(backend_count) {}
+  explicit ServiceCounters(Occupancy& half_open_of_all) : half_open(half_open_of_all) {}
 
   // Half-open queue. The limit is this worker's share of the service's backlog.
-  Gauge half_open_connections, half_open_peak, half_open_limit;
+  Occupancy& half_open;
+  Gauge half_open_connections, half_open_limit;
   Counter half_open_untracked, half_open_expired, half_open_reset, half_open_displaced;
 
   // SYNs whose challenge left an option out on purpose (O4): [LeftOut].
@@ -127,16 +150,21 @@ struct ServiceCounters {
 // services[i] belongs to the i-th service that was ever configured; none() to packets whose service
 // cannot be known (they could not be parsed).
 struct Counters {
-  explicit Counters(const std::vector<std::size_t>& backends_per_service);
-  // Adds what is missing. Nobody else may read meanwhile.
+  // The workers of one daemon share their occupancies.
+  explicit Counters(const std::vector<std::size_t>& backends_per_service,
+                    std::shared_ptr<Occupancies> shared = std::make_shared<Occupancies>());
+  // Adds what is missing. Nobody else may read, or grow what is shared, meanwhile.
   void grow(const std::vector<std::size_t>& backends_per_service);
 
   std::deque<ServiceCounters> services;  // not a vector: counters never move
   ServiceCounters& none() { return none_; }
   const ServiceCounters& none() const { return none_; }
+  const std::shared_ptr<Occupancies>& shared() const { return shared_; }
 
  private:
-  ServiceCounters none_{0};
+  std::shared_ptr<Occupancies> shared_;
+  Occupancy of_none_;
+  ServiceCounters none_{of_none_};
 };
 
 }  // namespace synward

@@ -53,9 +53,8 @@ constexpr Metric metrics[] = {
     {"synward_half_open_peak",
      gauge,
      {service},
-     "Most half-open connections since the start, added over the workers' own peaks: exact with "
-     "one worker, an upper bound with several.",
-     per_service<&S::half_open_peak>},
+     "Most half-open connections at once since the start.",
+     write_half_open_peak},
     {"synward_half_open_limit",
      gauge,
      {service},

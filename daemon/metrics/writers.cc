@@ -101,6 +101,15 @@ void write_connections(const Scrape& scrape, Series& series) {
   }
 }
 
+void write_half_open_peak(const Scrape& scrape, Series& series) {
+  if (scrape.source.workers.empty()) return;
+  const Counters& any = *scrape.source.workers.front();  // it is the same one in all of them
+  for (std::size_t s = 0; s < scrape.source.services.size(); ++s) {
+    series.add({scrape.source.services[s].name},
+               static_cast<double>(any.services[s].half_open.peak()));
+  }
+}
+
 void write_connections_spliced(const Scrape& scrape, Series& series) {
   for (std::size_t s = 0; s < scrape.source.services.size(); ++s) {
     const std::string& name = scrape.source.services[s].name;

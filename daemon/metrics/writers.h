@@ -72,6 +72,8 @@ void write_backend_syn_retransmits(const Scrape& scrape, Series& series);
 // labels: protected_service, backend, reason
 void write_backend_failures(const Scrape& scrape, Series& series);
 
+// labels: protected_service
+void write_half_open_peak(const Scrape& scrape, Series& series);
 // labels: protected_service, side, state
 void write_connections(const Scrape& scrape, Series& series);
 // labels: protected_service, engine

@@ -46,9 +46,7 @@ void remember(Core& core, const Arrival& arrival, const handshake::Handshake& ha
   entry->offer = handshake.offer;
   ServiceCounters& counters = service.counters;
   counters.half_open_connections.add(1);
-  if (counters.half_open_connections.value() > counters.half_open_peak.value()) {
-    counters.half_open_peak.set(counters.half_open_connections.value());
-  }
+  counters.half_open.enter();
   counters.connections[0][static_cast<std::size_t>(tcp::State::syn_sent)].add(1);
   counters.connections[1][static_cast<std::size_t>(tcp::State::syn_received)].add(1);
 }
@@ -93,6 +91,7 @@ Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
 
 void forget(ServiceState& service, HalfOpenEntry& entry) {
   service.counters.half_open_connections.add(-1);
+  service.counters.half_open.leave();
   service.counters.connections[0][static_cast<std::size_t>(tcp::State::syn_sent)].add(-1);
   service.counters.connections[1][static_cast<std::size_t>(tcp::State::syn_received)].add(-1);
   service.queue.erase(entry);

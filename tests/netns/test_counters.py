@@ -8,6 +8,7 @@ from lab.metrics import Difference
 
 PER_FAMILY = 50
 BOTH = 2 * PER_FAMILY
+AT_ONCE = 5
 WEB = {"protected_service": "web"}
 
 EXPECTED = [
@@ -39,7 +40,7 @@ def run_calmly(lab):
     wait.until(lambda: lab.defence.metrics().total("half_open_connections") == 0, "a quiet start")
     before, sent_twice = lab.defence.metrics(), retransmits(lab)
     for family in (4, 6):
-        assert lab.load(PER_FAMILY, family=family, concurrency=5)["ok"] == PER_FAMILY
+        assert lab.load(PER_FAMILY, family=family, concurrency=AT_ONCE)["ok"] == PER_FAMILY
     wait.until(lambda: closed(lab) == before.total("connections_closed_total", **WEB) + BOTH,
                "all connections to be closed", timeout=5)
     return (before, lab.defence.metrics()) if retransmits(lab) == sent_twice else None
@@ -69,6 +70,10 @@ def test_bytes_translated(lab, calm):
     change = Difference(*calm)
     assert change.total("bytes_translated_total", **WEB, direction="to_backend") == BOTH * len(request)
     assert change.total("bytes_translated_total", **WEB, direction="to_client") == BOTH * len(response)
+
+
+def test_peak_is_no_sum_of_the_workers_peaks(calm):
+    assert 1 <= calm[1].total("half_open_peak", **WEB) <= AT_ONCE
 
 
 def test_nothing_is_left_open(calm):

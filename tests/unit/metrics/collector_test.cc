@@ -37,6 +37,21 @@ TEST(Collector, AddsCountersAndGaugesOverWorkers) {
   EXPECT_EQ(samples.at(R"(synward_half_open_limit{protected_service="web"})"), 65536);
 }
 
+// Two workers that were full one after the other were never full together.
+TEST(Collector, PeakIsThatOfAllWorkersTogether) {
+  FakeWorkers workers;
+  Occupancy& first = workers.first.services[0].half_open;
+  Occupancy& second = workers.second.services[0].half_open;
+  for (int i = 0; i < 3; ++i) first.enter();
+  first.leave();
+  first.leave();
+  for (int i = 0; i < 3; ++i) second.enter();
+  second.leave();
+  const auto samples = workers.samples();
+  EXPECT_EQ(samples.at(R"(synward_half_open_peak{protected_service="web"})"), 4);
+  EXPECT_EQ(samples.at(R"(synward_half_open_peak{protected_service="mail"})"), 0);
+}
+
 TEST(Collector, LabelsFollowTheEnumerations) {
   FakeWorkers workers;
   ServiceCounters& web = workers.first.services[0];

@@ -13,8 +13,8 @@ namespace synward::metrics::test {
 
 // Two services (web with two backends, mail transparent) on two workers, and their queues.
 struct FakeWorkers {
-  Counters first{std::vector<std::size_t>{2, 1}};
-  Counters second{std::vector<std::size_t>{2, 1}};
+  Counters first{{2, 1}};
+  Counters second{{2, 1}, first.shared()};
   std::vector<QueueSample> queues{
       {.number = 24100, .role = QueueRole::syn},
       {.number = 24101, .role = QueueRole::flow},
