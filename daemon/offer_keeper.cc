@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "daemon/io/clock.h"
+#include "daemon/service/log.h"
 #include "daemon/state_file.h"
 
 namespace synward {
@@ -29,6 +30,18 @@ std::string line_of(const wire::Endpoint& listen, const OfferHistory::Entry& ent
   return fmt::format("{} {} {} {} {} {:d} {:d} {:d}\n", wire::to_string(listen), entry.from,
                      offer.mss, offer.window, offer.window_scale, offer.sack, offer.timestamps,
                      offer.ecn);
+}
+
+// As the log says it.
+std::string words_for(const ServiceOffer& offer) {
+  std::string words = fmt::format("MSS {}, window {}", offer.mss, offer.window);
+  if (offer.window_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
+    words += fmt::format(", window scale {}", offer.window_scale);
+  }
+  if (offer.sack) words += ", SACK";
+  if (offer.timestamps) words += ", timestamps";
+  if (offer.ecn) words += ", ECN";
+  return words;
 }
 
 struct Line {
@@ -115,6 +128,7 @@ void OfferKeeper::begin(Epoch present) {
     if (!promised_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
   }
   renew(present, &OfferHistory::begin);
+  for (std::size_t i = 0; i < listens_.size(); ++i) tell(i);
   keep();
 }
 
@@ -127,9 +141,10 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
     ask_at_ = now + ask_wait_;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
-  const bool changed = renew(present + 1, &OfferHistory::announce);
-  if (changed) keep();
-  return changed;
+  const std::vector<std::size_t> changed = renew(present + 1, &OfferHistory::announce);
+  for (const std::size_t listen : changed) tell(listen);
+  if (!changed.empty()) keep();
+  return !changed.empty();
 }
 
 ServiceOffer OfferKeeper::present_offer(const Listen& listen) const {
@@ -167,13 +182,19 @@ void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
   }
 }
 
-bool OfferKeeper::renew(Epoch from, void (OfferHistory::*how)(Epoch, const ServiceOffer&)) {
-  bool changed = false;
+void OfferKeeper::tell(std::size_t listen) const {
+  service::log_debug("clients of {} are offered {}", wire::to_string(listens_[listen].endpoint),
+                     words_for(histories_[listen].newest().offer));
+}
+
+std::vector<std::size_t> OfferKeeper::renew(Epoch from,
+                                            void (OfferHistory::*how)(Epoch, const ServiceOffer&)) {
+  std::vector<std::size_t> changed;
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     const ServiceOffer offer = present_offer(listens_[i]);
     if (histories_[i].holds(from, offer)) continue;
     (histories_[i].*how)(from, offer);
-    changed = true;
+    changed.push_back(i);
   }
   return changed;
 }

@@ -55,9 +55,11 @@ class OfferKeeper {
   handshake::ServiceOffer present_offer(const Listen& listen) const;
   void ask(bool everyone);
   void take(const std::vector<io::OptionProbe::Answer>& answers);
-  bool renew(handshake::Epoch from,
-             void (handshake::OfferHistory::*how)(handshake::Epoch,
-                                                  const handshake::ServiceOffer&));
+  void tell(std::size_t listen) const;
+  // The listens whose offer changes.
+  std::vector<std::size_t> renew(
+      handshake::Epoch from,
+      void (handshake::OfferHistory::*how)(handshake::Epoch, const handshake::ServiceOffer&));
   void load();
   void keep() const;
 

@@ -86,6 +86,9 @@ void Worker::run() {
 }
 
 void Worker::set_scheduling() const {
+  service::log_debug("worker {}: queues {} and {}, {}", plan_.index, syn_queue_.number(),
+                     flow_queue_.number(),
+                     plan_.cpu ? fmt::format("CPU {}", *plan_.cpu) : std::string("any CPU"));
   if (plan_.cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);

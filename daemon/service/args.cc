@@ -38,7 +38,8 @@ std::expected<Args, EarlyExit> parse_args(int argc, const char* const* argv) {
   app.add_flag("--dump-config", args.dump_config, "Print the effective configuration and exit")
       ->disable_flag_override();
   app.add_flag("-V,--version", show_version, "Print the version and exit")->disable_flag_override();
-  app.add_flag("-v", args.verbose, "Log more")->disable_flag_override();
+  app.add_flag("-v", args.verbose, "Log also what clients are offered and where workers run")
+      ->disable_flag_override();
   app.allow_extras();  // so that the complaint about them is ours
 
   try {

@@ -94,7 +94,7 @@ def launch(middlebox, directory, config_file, log, wrapper=()):
     own_run.mkdir(exist_ok=True)
     with open(log, "a", encoding="utf-8") as stderr:
         return middlebox.popen("sh", "-c", 'mount --bind "$0" /run && exec "$@"', own_run,
-                               *wrapper, binary(), "-c", config_file, stdout=stderr, stderr=stderr)
+                               *wrapper, binary(), "-v", "-c", config_file, stdout=stderr, stderr=stderr)
 
 
 def leftovers(middlebox):

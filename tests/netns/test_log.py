@@ -55,3 +55,12 @@ def test_a_backend_that_refuses_is_told_once_a_minute(narrow):
         refused += 1
     assert daemon.metrics().total("backend_failures_total", protected_service="dead", reason="refused") == 1 + refused
     assert refused > 10 and daemon.log().count(told) == 1
+
+
+def test_with_v_the_offers_are_told(narrow):
+    """A real server has all the options, and answers the question for them before the service starts."""
+    offered = f"clients of {network.endpoint(4)} are offered MSS 1460, window "
+    wait.until(lambda: offered in narrow.defence.log(), "the offer to be told")
+    line = next(line for line in narrow.defence.log().splitlines() if offered in line)
+    assert ", SACK, timestamps" in line and ", window scale " in line, line
+    assert "worker 0: queues 24100 and 24101" in narrow.defence.log()
