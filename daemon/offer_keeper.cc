@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds start_patience{1000};
 constexpr std::chrono::milliseconds repeat_after{200};  // then doubling
+constexpr std::chrono::seconds repeat_every{1};
 constexpr std::chrono::seconds ask_again_first{10};
 constexpr std::chrono::seconds ask_again_last{60};
 constexpr std::chrono::minutes ask_everyone_every{10};
@@ -86,6 +87,14 @@ OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& 
     histories_[i] = before.histories_[i];
     promised_[i] = true;
   }
+  // A listen that is another service's now: challenges under way were made by the old one.
+  for (std::size_t i = before.histories_.size(); i < listens_.size(); ++i) {
+    for (std::size_t old = before.histories_.size(); old-- > 0 && !promised_[i];) {
+      if (listens_[old].endpoint != listens_[i].endpoint) continue;
+      histories_[i] = before.histories_[old];
+      promised_[i] = true;
+    }
+  }
 }
 
 void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout& layout,
@@ -133,12 +142,18 @@ void OfferKeeper::begin(Epoch present) {
 }
 
 bool OfferKeeper::turn(Instant now, Epoch present) {
-  if (probe_.waiting()) take(probe_.collect(std::chrono::milliseconds(0)));
-  if (now >= ask_at_) {
+  if (probe_.waiting()) {
+    take(probe_.collect(std::chrono::milliseconds(0)));
+    if (now >= repeat_at_) {
+      probe_.ask_again();
+      repeat_at_ = now + repeat_every;
+    }
+  } else if (now >= ask_at_) {
     const bool everyone = now >= ask_everyone_at_;
     ask(everyone);
     if (everyone) ask_everyone_at_ = now + ask_everyone_every;
     ask_at_ = now + ask_wait_;
+    repeat_at_ = now + repeat_every;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
   const std::vector<std::size_t> changed = renew(present + 1, &OfferHistory::announce);
@@ -161,7 +176,8 @@ void OfferKeeper::ask(bool everyone) {
   std::vector<wire::Endpoint> targets;
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     const auto known = board_->find(backends_[i].service, backends_[i].position);
-    if (!everyone && known && known->accepts_all()) continue;
+    if (!everyone && known && known->settled()) continue;
+    board_->asked(backends_[i].service, backends_[i].position);
     asked.push_back(i);
     targets.push_back(backends_[i].endpoint);
   }
@@ -215,7 +231,7 @@ void OfferKeeper::load() {
     promised_[i] = true;
     histories_[i] = OfferHistory(entries[i].back());
     for (auto entry = entries[i].rbegin() + 1; entry != entries[i].rend(); ++entry) {
-      histories_[i].announce(entry->from, entry->offer);
+      histories_[i].begin(entry->from, entry->offer);  // keeps others of its epoch
     }
   }
 }

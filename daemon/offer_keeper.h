@@ -71,7 +71,7 @@ class OfferKeeper {
   std::vector<Listen> listens_;
   std::vector<bool> promised_;  // by listen: there is an offer that was made
   std::vector<handshake::OfferHistory> histories_;
-  Instant ask_at_, ask_everyone_at_;
+  Instant ask_at_, ask_everyone_at_, repeat_at_{};
   Duration ask_wait_;
 };
 

@@ -76,6 +76,7 @@ bool Daemon::take_over(const config::Settings& settings) {
     return false;
   }
   HostFacts& host = host_;
+  host.server_mtu = smallest_mtu(settings.interfaces.server);
   host.own_addresses = io::host_addresses();
   host.broadcasts = io::host_broadcasts();
   ServiceLayout layout = layout_;
@@ -99,6 +100,7 @@ bool Daemon::take_over(const config::Settings& settings) {
   layout.apply(settings_.services);
   layout_ = std::move(layout);
   offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host, *offers);
+  offers_->begin(handshake::epoch_at(io::now(), clock_->offset()));
   hand_to_workers(settings_, layout_, *offers_);
   return false;
 }

@@ -70,9 +70,11 @@ struct Question {
   Descriptor raw;   // sends the SYN and sees all TCP that comes from the target's address
   Descriptor port;  // keeps the source port from the kernel's own connections; never connected
   bool open = false;
+  unsigned syns = 0;  // sent
 
   static Question to(const Endpoint& target);
-  void send() const;
+  void send();
+  void close();
   std::optional<OptionProbe::Answer> receive() const;
   std::optional<OptionProbe::Answer> read(std::span<const std::uint8_t> tcp) const;
 };
@@ -98,7 +100,8 @@ Question Question::to(const Endpoint& target) {
   return question;
 }
 
-void Question::send() const {
+void Question::send() {
+  ++syns;
   wire::SegmentToSend syn;
   syn.source = source;
   syn.destination = target;
@@ -115,6 +118,12 @@ void Question::send() const {
   // What cannot be sent is not answered: that is how it is noticed.
   [[maybe_unused]] const ssize_t sent =
       ::send(raw.get(), bytes.data() + skipped, length - skipped, MSG_NOSIGNAL);
+}
+
+void Question::close() {
+  open = false;
+  raw = Descriptor();
+  port = Descriptor();
 }
 
 // IPv4 raw sockets deliver the IP header, IPv6 ones do not (raw(7), RFC 3542 3).
@@ -153,8 +162,21 @@ std::optional<OptionProbe::Answer> Question::read(std::span<const std::uint8_t> 
 
 }  // namespace
 
+// Two descriptors each: with the default limit of 1024 there must be some left for everything else.
+constexpr std::ptrdiff_t at_once_max = 64;
+constexpr unsigned syns_max = 4;
+
 struct OptionProbe::Impl {
-  std::vector<Question> questions;
+  std::vector<Question> questions;  // to the first of the targets; a closed one is over
+  std::vector<Endpoint> targets;
+
+  void fill() {
+    auto open = std::ranges::count_if(questions, &Question::open);
+    for (; open < at_once_max && questions.size() < targets.size(); ++open) {
+      Question& question = questions.emplace_back(Question::to(targets[questions.size()]));
+      if (question.open) question.send();
+    }
+  }
 };
 
 OptionProbe::OptionProbe() : impl_(std::make_unique<Impl>()) {}
@@ -164,18 +186,25 @@ OptionProbe::~OptionProbe() = default;
 
 void OptionProbe::ask(std::span<const Endpoint> targets) {
   impl_->questions.clear();
-  for (const Endpoint& target : targets) impl_->questions.push_back(Question::to(target));
-  ask_again();
+  impl_->targets.assign(targets.begin(), targets.end());
+  impl_->fill();
 }
 
 void OptionProbe::ask_again() {
-  for (const Question& question : impl_->questions) {
-    if (question.open) question.send();
+  for (Question& question : impl_->questions) {
+    if (!question.open) continue;
+    if (question.syns < syns_max) {
+      question.send();
+    } else {
+      question.close();
+    }
   }
+  impl_->fill();
 }
 
 bool OptionProbe::waiting() const {
-  return std::ranges::any_of(impl_->questions, &Question::open);
+  return impl_->questions.size() < impl_->targets.size() ||
+         std::ranges::any_of(impl_->questions, &Question::open);
 }
 
 std::vector<OptionProbe::Answer> OptionProbe::collect(std::chrono::milliseconds patience) {
@@ -195,10 +224,9 @@ std::vector<OptionProbe::Answer> OptionProbe::collect(std::chrono::milliseconds 
     if (!answer) continue;
     answer->target = i;
     answers.push_back(*answer);
-    question.open = false;
-    question.raw = Descriptor();
-    question.port = Descriptor();
+    question.close();
   }
+  impl_->fill();
   return answers;
 }
 

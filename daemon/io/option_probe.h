@@ -29,11 +29,12 @@ class OptionProbe {
   OptionProbe& operator=(OptionProbe&&) noexcept;
   ~OptionProbe();
 
-  // Forgets earlier questions and sends one SYN to each of them. Whom no route or no socket leads
-  // to is passed over silently, as one that does not answer.
+  // Forgets earlier questions and sends one SYN to each of them, to 64 at a time: the next ones'
+  // turn comes as others answer, or are given up. Whom no route or no socket leads to is passed
+  // over silently, as one that does not answer.
   void ask(std::span<const wire::Endpoint> targets);
-  void ask_again();  // those that have not answered
-  bool waiting() const;
+  void ask_again();      // those that have not answered, at most three times
+  bool waiting() const;  // for an answer, or for its turn
   // Answers that came since, each target's first; waits up to `patience` for one.
   std::vector<Answer> collect(std::chrono::milliseconds patience);
 

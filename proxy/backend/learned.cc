@@ -81,9 +81,18 @@ LearnedOptions learn(const LearnedOptions& before, const Asked& asked, const Ans
   return after;
 }
 
+// Also a server that does not answer us: else one small window would hold for ever.
+LearnedOptions asked(const LearnedOptions& before) {
+  LearnedOptions after = before;
+  if (before.window_since_asked >= window_min) after.window = before.window_since_asked;
+  after.window_since_asked = 0;
+  return after;
+}
+
 LearnedOptions learn_anew(const LearnedOptions& before, const Answer& answer) {
   LearnedOptions after = learn({}, {}, answer);
-  after.window = smaller_window(before.window_since_asked, answer.window);
+  after.window = smaller_window(before.window, answer.window);
+  after.window_since_asked = smaller_window(before.window_since_asked, answer.window);
   return after;
 }
 
@@ -139,6 +148,11 @@ void LearnedBoard::learn(std::uint16_t service, std::uint16_t position, const As
                          const Answer& answer) {
   correct(service, position,
           [&](const LearnedOptions& before) { return backend::learn(before, asked, answer); });
+}
+
+void LearnedBoard::asked(std::uint16_t service, std::uint16_t position) {
+  if (words_[service][position].load(std::memory_order_relaxed) == 0) return;
+  correct(service, position, [](const LearnedOptions& before) { return backend::asked(before); });
 }
 
 void LearnedBoard::learn_anew(std::uint16_t service, std::uint16_t position, const Answer& answer) {

@@ -27,11 +27,12 @@ struct LearnedOptions {
   Accepts timestamps = Accepts::unknown, ecn = Accepts::unknown;
   std::uint8_t window_scale = 0;  // if scaling is yes
 
-  // A server with something missing is asked again: it may have answered from a SYN cookie, or have
-  // been started anew since.
-  bool accepts_all() const {
-    return scaling == Accepts::yes && sack == Accepts::yes && timestamps == Accepts::yes &&
-           ecn == Accepts::yes;
+  // A server with something missing is asked again soon: it may have answered from a SYN cookie, or
+  // have been started anew since. Not for timestamps and ECN: where several servers answer behind
+  // one address, each promise of what one of them refuses is a client that is reset (W2).
+  bool settled() const {
+    return scaling == Accepts::yes && sack == Accepts::yes && timestamps != Accepts::unknown &&
+           ecn != Accepts::unknown;
   }
   bool operator==(const LearnedOptions&) const = default;
 };
@@ -49,7 +50,10 @@ struct Answer {
 
 // `before`, corrected by the answer to a client's SYN; what was not asked stays as it was.
 LearnedOptions learn(const LearnedOptions& before, const Asked& asked, const Answer& answer);
-// The answer to a learning SYN, which asks for everything: nothing of `before` holds against it.
+// A learning SYN is under way to it.
+LearnedOptions asked(const LearnedOptions& before);
+// The answer to a learning SYN, which asks for everything: nothing of `before` holds against it,
+// but the windows that clients have seen since the one before.
 LearnedOptions learn_anew(const LearnedOptions& before, const Answer& answer);
 
 // O2, O3: what may be offered to every client of these backends. `unlearned` is what is offered
@@ -70,6 +74,7 @@ class LearnedBoard {
   std::optional<LearnedOptions> find(std::uint16_t service, std::uint16_t position) const;
   void learn(std::uint16_t service, std::uint16_t position, const Asked& asked,
              const Answer& answer);
+  void asked(std::uint16_t service, std::uint16_t position);  // no effect if nothing is known
   void learn_anew(std::uint16_t service, std::uint16_t position, const Answer& answer);
 
  private:

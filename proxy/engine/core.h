@@ -51,7 +51,7 @@ struct Core {
   handshake::Keyring keys;
   flow::FlowTable flows;
   handshake::EarlyData early_data;
-  flow::PrefixCounters early_data_by_prefix;  // bytes
+  flow::PrefixCounters early_data_by_prefix;  // bytes of blocks
   handshake::SpentCookies spent_cookies;
   flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;

@@ -121,6 +121,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   if (flow != nullptr) {
     if (!reopens(*flow, syn)) {
       service.counters.syns_received.add();
+      flow->syn_challenged = true;
       return challenge_ack(core, arrival, *flow);
     }
     erase_flow(core, *flow, arrival.now);

@@ -67,12 +67,15 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
   const auto known = static_cast<std::size_t>(next - segment.seq);
   if (known < segment.payload_length()) {
     const auto fresh = segment.payload().subspan(known);
-    const std::uint64_t of_prefix = core.early_data_by_prefix.of(flow.key.client) + fresh.size();
-    if (of_prefix > early_data_of_prefix_max(core.settings) ||
+    const auto bytes = flow.early.bytes + static_cast<std::uint32_t>(fresh.size());
+    const std::uint32_t memory =
+        handshake::EarlyData::memory_of(bytes) - handshake::EarlyData::memory_of(flow.early.bytes);
+    const std::uint64_t of_prefix = core.early_data_by_prefix.of(flow.key.client);
+    if (of_prefix + memory > early_data_of_prefix_max(core.settings) ||
         !core.early_data.append(flow.early, fresh)) {
       return lost(arrival, synward_reason_early_data_full);
     }
-    core.early_data_by_prefix.add(flow.key.client, static_cast<std::uint32_t>(fresh.size()));
+    core.early_data_by_prefix.add(flow.key.client, memory);
     arrival.service.counters.early_data_bytes.add(static_cast<std::int64_t>(fresh.size()));
   }
   if (fin) {

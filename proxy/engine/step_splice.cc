@@ -69,6 +69,13 @@ Decision unexpected_syn(Core& core, const Arrival& arrival, const Flow& flow) {
   return drop(arrival, synward_reason_out_of_window);
 }
 
+// What a client without this connection says to our challenge ACK. Nobody who has not seen that
+// knows the number: as good as a RST at RCV.NXT.
+bool answers_challenge(const Flow& flow, Side from, const tcp::Seen& what) {
+  return flow.syn_challenged && from == Side::client && (what.flags & wire::flag_rst) != 0 &&
+         what.seq == flow.connection.client.snd_una;
+}
+
 // A RST that may have ended the connection is believed if both sides are silent from then on: a
 // receiver that still lives answers it with a challenge ACK (RFC 5961 3.2).
 constexpr std::chrono::seconds silence_after_reset{2};
@@ -76,8 +83,8 @@ constexpr std::chrono::seconds silence_after_reset{2};
 void watch_reset(Core& core, const Arrival& arrival, Flow& flow, tcp::Outcome outcome) {
   if (outcome == tcp::Outcome::in_order || outcome == tcp::Outcome::retransmitted) {
     flow.reset_possible = false;
-  } else if (outcome == tcp::Outcome::possible_reset && !flow.reset_possible &&
-             !is_provisional(flow)) {
+    if (arrival.from == Side::client) flow.syn_challenged = false;
+  } else if (outcome == tcp::Outcome::possible_reset && !flow.reset_possible) {
     flow.reset_possible = true;
     core.flows.arm(flow, arrival.now, arrival.now + silence_after_reset);
   }
@@ -110,13 +117,19 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
     splice::translate_to_client(segment, flow.offsets, core.service_endpoint(flow.key.listen));
   }
 
+  const bool disowned = answers_challenge(flow, arrival.from, what);
   if (flow.phase == Phase::spliced) {
-    watch_reset(core, arrival, flow, outcome);
-    if (outcome == tcp::Outcome::reset) {
+    // There is nothing proven to protect in a provisional flow.
+    const bool unproven = is_provisional(flow) && outcome == tcp::Outcome::possible_reset;
+    if (!unproven) watch_reset(core, arrival, flow, outcome);
+    if (outcome == tcp::Outcome::reset || disowned || unproven) {
       end_flow(core, flow, CloseReason::reset, arrival.now);
     } else if (tcp::finished(flow.connection)) {
       end_flow(core, flow, CloseReason::fin, arrival.now);
     }
+  } else if (disowned) {
+    // As Linux' own TIME-WAIT does unless tcp_rfc1337 is set: the next SYN reopens it.
+    set_state(core, flow, Side::backend, tcp::State::closed);
   } else if (segment.has(wire::flag_fin)) {
     fin_again(core, flow, arrival.from, arrival.now);
   }

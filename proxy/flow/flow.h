@@ -45,6 +45,8 @@ struct Flow {
   bool early_fin = false;  // the client's FIN came before the backend answered
   // A RST passed that may have ended the connection; any other segment tells that it has not.
   bool reset_possible = false;
+  // A SYN on it got a challenge ACK: a client that knows nothing of it answers with a RST.
+  bool syn_challenged = false;
   Adoption adoption = Adoption::none;
   splice::Offsets offsets;
   tcp::Connection connection;

@@ -74,7 +74,7 @@ void EarlyData::release(flow::HeldData& held) {
   if (held.bytes == 0) return;
   next_[held.last] = free_;
   free_ = held.first;
-  blocks_used_ -= (std::uint64_t{held.bytes} + block_size - 1) / block_size;
+  blocks_used_ -= memory_of(held.bytes) / block_size;
   bytes_ -= held.bytes;
   held = flow::HeldData{};
 }

@@ -36,6 +36,11 @@ class EarlyData {
   // Gives the blocks back and empties `held`. No effect if it is empty.
   void release(flow::HeldData& held);
 
+  // Of the blocks that so many bytes of one connection take.
+  static constexpr std::uint32_t memory_of(std::uint32_t bytes) {
+    return (bytes / block_size + (bytes % block_size != 0 ? 1 : 0)) * block_size;
+  }
+
   std::uint64_t bytes() const { return bytes_; }                      // of data
   std::uint64_t memory() const { return blocks_used_ * block_size; }  // of blocks in use
 

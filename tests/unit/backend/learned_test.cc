@@ -28,7 +28,7 @@ handshake::ServiceOffer unlearned() {
 
 TEST(Learn, AFullSynTeachesEverything) {
   const LearnedOptions options = full();
-  EXPECT_TRUE(options.accepts_all());
+  EXPECT_TRUE(options.settled());
   EXPECT_EQ(options.mss, 1460);
   EXPECT_EQ(options.window_scale, 7);
   EXPECT_EQ(options.timestamps, Accepts::yes);
@@ -54,7 +54,7 @@ TEST(Learn, WhatWasNotAskedStaysAsItWas) {
   EXPECT_EQ(learn(full(), without_timestamps, cookie_answer()).ecn, Accepts::no);
   EXPECT_EQ(learn({}, without_timestamps, cookie_answer()).sack, Accepts::no);
   EXPECT_EQ(learn({}, without_timestamps, cookie_answer()).timestamps, Accepts::unknown);
-  EXPECT_FALSE(learn({}, without_timestamps, full_answer()).accepts_all());
+  EXPECT_FALSE(learn({}, without_timestamps, full_answer()).settled());
 }
 
 TEST(Learn, ScalingAndSackAreTakenBackByALearningSynAlone) {
@@ -69,17 +69,36 @@ TEST(Learn, ScalingAndSackAreTakenBackByALearningSynAlone) {
 
 TEST(Learn, WhatWasRefusedOnceIsAskedAgainAndCorrected) {
   const LearnedOptions refused = learn({}, {}, cookie_answer());
-  EXPECT_FALSE(refused.accepts_all());
-  EXPECT_TRUE(learn_anew(refused, full_answer()).accepts_all());
+  EXPECT_FALSE(refused.settled());
+  EXPECT_TRUE(learn_anew(refused, full_answer()).settled());
+}
+
+// Two servers behind one address: the one that the learning SYN meets has timestamps, another one
+// has not, and each client of it that was promised them is reset (W2).
+TEST(Learn, TimestampsThatAClientWasRefusedAreNotSoonAskedForAgain) {
+  Answer without = full_answer();
+  without.options.timestamps.reset();
+  EXPECT_TRUE(learn(full(), {}, without).settled());
+}
+
+// A firewall may keep our own SYNs from a server that answers its clients.
+TEST(Learn, AWindowThatWasSmallOnceIsForgottenAlsoWithoutAnAnswer) {
+  LearnedOptions options = learn(full(), {}, with_window(600));
+  EXPECT_EQ(options.window, 600);
+  options = learn(asked(options), {}, full_answer());
+  EXPECT_EQ(options.window, 600);
+  options = learn(asked(options), {}, full_answer());
+  EXPECT_EQ(options.window, 65160);
+  EXPECT_EQ(asked(asked(options)).window, 65160);  // nobody came meanwhile
 }
 
 TEST(Learn, TheWindowIsTheSmallestOfThoseThatClientsSee) {
   LearnedOptions options = learn_anew({}, with_window(65160));
   options = learn(options, {}, with_window(64240));
   EXPECT_EQ(learn(options, {}, with_window(65160)).window, 64240);
-  options = learn_anew(options, with_window(65160));
+  options = learn_anew(asked(options), with_window(65160));
   EXPECT_EQ(options.window, 64240);  // of the clients since the learning SYN before
-  EXPECT_EQ(learn_anew(options, with_window(65160)).window, 65160);
+  EXPECT_EQ(learn_anew(asked(options), with_window(65160)).window, 65160);
   EXPECT_EQ(learn(options, {}, with_window(0)).window, 64240);
 }
 

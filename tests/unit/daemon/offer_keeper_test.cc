@@ -85,6 +85,48 @@ TEST_F(Offers, AreMadeAgainAfterTheClockWasSteppedBack) {
   EXPECT_TRUE(offer(keeper, 11).timestamps);
 }
 
+std::vector<int> windows_tried(const OfferKeeper& keeper, std::size_t listen, Epoch epoch) {
+  std::vector<int> windows;
+  const auto tries = keeper.histories().at(listen).tries(epoch);
+  for (const auto& offer : tries.all()) windows.push_back(offer.window);
+  return windows;
+}
+
+TEST_F(Offers, OfOneEpochAllOutliveARestart) {
+  const OfferKeeper first = started(5);
+  settings_.splice.early_data.per_connection_bytes = 8192;
+  const OfferKeeper second = started(10);
+  settings_.splice.early_data.per_connection_bytes = 4096;
+  const OfferKeeper third = started(10);
+  const OfferKeeper fourth = started(10);
+  EXPECT_EQ(windows_tried(fourth, 0, 10), (std::vector<int>{4096, 8192, 65535}));
+}
+
+TEST_F(Offers, MoveWithTheirListenToAnotherService) {
+  const OfferKeeper before = started(10);
+  ServiceLayout layout(settings_.services);
+  settings_.services[0].name = "web-2";
+  layout.apply(settings_.services);
+  settings_.splice.early_data.per_connection_bytes = 8192;
+  OfferKeeper renamed(settings_, layout, HostFacts{}, before);
+  renamed.begin(10);
+  EXPECT_EQ(windows_tried(renamed, 1, 10), (std::vector<int>{8192, 65535}));
+}
+
+TEST_F(Offers, AreTheRunningOnesAgainAfterAReloadWasRefused) {
+  settings_.splice.early_data.per_connection_bytes = 8192;
+  const OfferKeeper running = started(5);
+  const ServiceLayout layout(settings_.services);
+  config::Settings refused = settings_;
+  refused.splice.early_data.per_connection_bytes = 4096;
+  OfferKeeper wanted(refused, layout, HostFacts{}, running);
+  wanted.begin(10);
+  ASSERT_EQ(offer(wanted, 10).window, 4096);
+  OfferKeeper back(settings_, layout, HostFacts{}, wanted);
+  back.begin(10);
+  EXPECT_EQ(windows_tried(back, 0, 10), (std::vector<int>{8192, 4096, 8192}));
+}
+
 TEST_F(Offers, OfTheDaemonBeforeAreStillTried) {
   const OfferKeeper before = started(10);
   settings_.splice.early_data.per_connection_bytes = 8192;

@@ -57,6 +57,52 @@ TEST_F(Endings, AResetAtTheNextNumberEndsAtOnce) {
   EXPECT_EQ(state(Side::backend, tcp::State::closed), 1);
 }
 
+// RFC 9293 3.10.7.4: the client knows nothing of the connection, and says so to our challenge ACK.
+// Its next SYN, after a second, must not be challenged again.
+class DisownedByItsClient : public Endings {
+ protected:
+  void expect_the_second_syn_to_be_answered(std::uint32_t isn) {
+    ASSERT_EQ(from_client(syn(isn)), Verdict::consume);
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0].segment.flags, wire::flag_ack);
+    SegmentToSend reset = from_client_segment(left[0].segment.ack.value(), 0);
+    reset.flags = wire::flag_rst;
+    EXPECT_EQ(from_client(reset), Verdict::forward);
+    pass(seconds(1));
+    EXPECT_EQ(from_client(syn(isn)), Verdict::reply);
+  }
+};
+
+TEST_F(DisownedByItsClient, AfterTheServerClosedFirst) {
+  close_first(Side::backend, connect());
+  expect_the_second_syn_to_be_answered(900);
+}
+
+TEST_F(DisownedByItsClient, WithDataUnderWay) {
+  connect_and_send();
+  expect_the_second_syn_to_be_answered(500'000);
+  EXPECT_EQ(counters().connections_closed[1].value(), 1U);
+}
+
+TEST_F(DisownedByItsClient, WhileNobodyHasProvedIt) {
+  settings.adopt_until = now + seconds(600);
+  SegmentToSend data = from_client_segment(5000, 6000);
+  data.payload = bytes_;
+  ASSERT_EQ(from_client(data), Verdict::forward);
+  expect_the_second_syn_to_be_answered(900);
+}
+
+// What the client sends in order tells that it knows the connection after all.
+TEST_F(Endings, AResetInWhatIsUnderWayAnswersNoChallengeFromBefore) {
+  const std::uint32_t cookie = connect_and_send();
+  EXPECT_EQ(from_client(syn(500'000)), Verdict::consume);
+  SegmentToSend more = from_client_segment(1101, cookie + 1);
+  more.payload = bytes_;
+  EXPECT_EQ(from_client(more), Verdict::forward);
+  EXPECT_EQ(from_client(reset_of_client(1001, cookie)), Verdict::forward);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
 TEST_F(Endings, AResetInWhatIsUnderWayEndsWhatIsSilentFromThenOn) {
   const std::uint32_t cookie = connect_and_send();
   EXPECT_EQ(from_client(reset_of_client(1050, cookie)), Verdict::forward);

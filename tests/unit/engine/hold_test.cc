@@ -55,6 +55,27 @@ TEST_F(Hold, AResetBeyondDataThatWasLostIsChallengedAndItsAnswerCancels) {
   EXPECT_EQ(counters().early_data_bytes.value(), 0);
 }
 
+// The pool is of blocks: single bytes from one network must not take it from all others.
+TEST_F(Hold, APrefixPaysForWholeBlocks) {
+  settings.connections = 128;
+  settings.early_data_total = 64 * 2048;
+  settings.early_data_per_connection = 2048;
+  for (int i = 0; i < 64; ++i, ++client.port) {
+    redeem();
+    from_client(data(1001, 1));
+  }
+  EXPECT_EQ(counters().early_data_bytes.value(), 8);  // an eighth of the blocks
+  EXPECT_EQ(dropped(synward_reason_early_data_full), 56U);
+  client = endpoint("192.0.2.77:40000");
+  redeem();
+  EXPECT_EQ(from_client(data(1001, 100)), Verdict::consume);
+  pass(seconds(60));
+  EXPECT_EQ(counters().early_data_bytes.value(), 0);
+  client = endpoint("203.0.113.5:50000");
+  redeem();
+  EXPECT_EQ(from_client(data(1001, 1)), Verdict::consume);  // its share was given back
+}
+
 TEST_F(Hold, AResetAtTheEndOfWhatIsHeldCancels) {
   redeem();
   ASSERT_EQ(from_client(data(1001, 100)), Verdict::consume);
