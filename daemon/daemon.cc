@@ -61,6 +61,7 @@ Daemon::Daemon(const config::Settings& settings, std::string config_file)
     : settings_(settings),
       config_file_(std::move(config_file)),
       workers_count_(worker_count(settings)),
+      queue_start_(settings.queue_start),
       layout_(settings.services) {}
 
 std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::Settings& settings,
@@ -179,6 +180,7 @@ Result Daemon::start_metrics() {
 void Daemon::choose_reply_path() {
   for (const std::string& obstacle : reply_in_place_obstacles(settings_)) {
     directives_.reply_in_place = false;
+    reply_path_.possible = false;
     service::log_warning("challenges go by raw socket, which is slower: {}", obstacle);
   }
 }

@@ -61,11 +61,11 @@ class Daemon {
   void watch_reply_path();
   void renew_offers();
   std::optional<std::string> examine() const;
-  std::uint64_t synacks_sent() const;
 
   config::Settings settings_;
   const std::string config_file_;
   const unsigned workers_count_;
+  const std::uint16_t queue_start_;  // settings_ is the main thread's, and changes
   ServiceLayout layout_;
   HostFacts host_;
   std::unique_ptr<ClockAnchor> clock_;
@@ -87,8 +87,19 @@ class Daemon {
   bool reload_refused_ = false;  // the last one
   std::vector<std::uint64_t> progress_seen_;
   std::vector<int> seconds_without_progress_;
-  std::uint64_t synacks_sent_before_ = 0;                      // at the last turn
-  std::uint64_t reply_path_sent_ = 0, reply_path_passed_ = 0;  // examined so far
+  std::optional<std::string> interface_gone_;
+  bool restart_cures_ = true;  // what makes it unhealthy: the watchdog is not told
+  // Whether challenges written in place leave.
+  struct ReplyPath {
+    static constexpr std::chrono::minutes wait_first{1};
+    bool possible = true;              // nothing speaks against it
+    std::uint64_t written_before = 0;  // at the last turn
+    std::uint64_t judged = 0;          // of those written
+    std::uint64_t passed = 0;          // of those judged
+    Instant again_at{};
+    Duration wait = wait_first;
+  };
+  ReplyPath reply_path_;
 };
 
 }  // namespace synward

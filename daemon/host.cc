@@ -32,6 +32,13 @@ io::NetworkPlan network_plan(const config::Settings& settings) {
   return plan;
 }
 
+std::expected<void, std::string> first_fatal(const io::Findings& findings) {
+  for (const io::Finding& finding : findings) {
+    if (finding.fatal) return std::unexpected(finding.sentence);
+  }
+  return {};
+}
+
 std::vector<std::string> sentences(const io::Findings& findings) {
   std::vector<std::string> result;
   for (const io::Finding& finding : findings) result.push_back(finding.sentence);
@@ -40,19 +47,17 @@ std::vector<std::string> sentences(const io::Findings& findings) {
 
 }  // namespace
 
+std::expected<void, std::string> check_realtime(const config::Settings& settings) {
+  if (!settings.realtime) return {};
+  return first_fatal(io::check_realtime(*settings.realtime, io::realtime_limit()));
+}
+
 std::expected<void, std::string> check_host(const config::Settings& settings) {
   std::vector<std::string> wanted = settings.interfaces.client;
   wanted.insert(wanted.end(), settings.interfaces.server.begin(), settings.interfaces.server.end());
-  const io::Findings realtime = settings.realtime
-                                    ? io::check_realtime(*settings.realtime, io::realtime_limit())
-                                    : io::Findings{};
-  for (const io::Findings& findings :
-       {io::check_capabilities(), realtime, io::check_interfaces(wanted, io::interface_names())}) {
-    for (const io::Finding& finding : findings) {
-      if (finding.fatal) return std::unexpected(finding.sentence);
-    }
-  }
-  return {};
+  if (auto checked = first_fatal(io::check_capabilities()); !checked) return checked;
+  if (auto checked = check_realtime(settings); !checked) return checked;
+  return first_fatal(io::check_interfaces(wanted, io::interface_names()));
 }
 
 std::vector<std::string> host_warnings(const config::Settings& settings) {

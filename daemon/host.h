@@ -14,6 +14,8 @@ namespace synward {
 // What must be so before anything is started, or one sentence that says what is not and which line
 // cures it: capabilities, interfaces.
 std::expected<void, std::string> check_host(const config::Settings& settings);
+// The same of what a reload may change.
+std::expected<void, std::string> check_realtime(const config::Settings& settings);
 // What should be so, and does not keep us from starting: forwarding of the families in use.
 std::vector<std::string> host_warnings(const config::Settings& settings);
 // Why a challenge cannot go back in place (kernel.md); empty if it can.

@@ -6,7 +6,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "config/load.h"
 #include "daemon/daemon.h"
@@ -69,10 +68,14 @@ void Daemon::reload() {
 }
 
 bool Daemon::take_over(const config::Settings& settings) {
-  std::size_t listens = layout_.directory().listen_count();
-  for (const config::Service& service : settings.services) listens += service.listen.size();
-  if (listens > std::numeric_limits<std::uint16_t>::max()) {
-    service::log_error("earlier reloads have used up the numbers of listens: it needs restart");
+  if (const auto checked = check_realtime(settings); !checked) {
+    service::log_error("{}", checked.error());
+    return false;
+  }
+  if (!layout_.has_room_for(settings.services)) {
+    service::log_error(
+        "earlier reloads have used up the numbers of services, listens or backends: it needs "
+        "restart");
     return false;
   }
   HostFacts& host = host_;
@@ -101,7 +104,9 @@ bool Daemon::take_over(const config::Settings& settings) {
   layout_ = std::move(layout);
   offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host, *offers);
   offers_->begin(handshake::epoch_at(io::now(), clock_->offset()));
-  hand_to_workers(settings_, layout_, *offers_);
+  if (!hand_to_workers(settings_, layout_, *offers_)) {
+    service::log_error("and the workers cannot go back to what was: it needs restart");
+  }
   return false;
 }
 
@@ -137,7 +142,8 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
   }
   if (!std::ranges::any_of(workers_, &Worker::refuses_reload)) return true;
   service::log_error(
-      "its tables do not fit into memory: choose a smaller `splice.early_data.total`");
+      "its tables do not fit into memory: add fewer services, or choose a smaller "
+      "`half_open.backlog` (each service has one) or `splice.early_data.total`");
   return false;
 }
 

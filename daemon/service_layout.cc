@@ -2,6 +2,7 @@
 #include "daemon/service_layout.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace synward {
 
@@ -21,6 +22,29 @@ void ServiceLayout::apply(const std::vector<config::Service>& services) {
     }
   }
   directory_.apply(plans_);
+}
+
+bool ServiceLayout::has_room_for(const std::vector<config::Service>& services) const {
+  constexpr std::size_t numbers = std::numeric_limits<std::uint16_t>::max();
+  std::size_t names = names_.size();
+  std::size_t listens = directory_.listen_count();
+  for (const config::Service& service : services) {
+    const auto number =
+        static_cast<std::uint16_t>(std::ranges::find(names_, service.name) - names_.begin());
+    const bool is_new = number == names_.size();
+    if (is_new) ++names;
+    std::size_t backends = is_new ? 0 : directory_.backend_count(number);
+    for (const wire::Endpoint& listen : service.listen) {
+      if (is_new || !directory_.has_listen(number, listen)) ++listens;
+      if (service.backends.empty() && (is_new || !directory_.has_backend(number, listen)))
+        ++backends;
+    }
+    for (const config::Backend& backend : service.backends) {
+      if (is_new || !directory_.has_backend(number, backend.endpoint)) ++backends;
+    }
+    if (backends > numbers) return false;
+  }
+  return names <= numbers && listens <= numbers;
 }
 
 std::vector<std::size_t> ServiceLayout::backend_counts() const {

@@ -21,6 +21,9 @@ class ServiceLayout {
   // A reload: services by name; those that are not named are gone.
   void apply(const std::vector<config::Service>& services);
 
+  // Whether apply() may be called with them: numbers are 16 bits and are never given back.
+  bool has_room_for(const std::vector<config::Service>& services) const;
+
   const std::vector<backend::ServicePlan>& plans() const { return plans_; }
   const backend::Directory& directory() const { return directory_; }
   std::vector<std::size_t> backend_counts() const;

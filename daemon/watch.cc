@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/daemon.h"
 #include "daemon/io/clock.h"
@@ -27,7 +28,7 @@ std::vector<metrics::QueueSample> Daemon::queue_samples() const {
   const auto statistics = io::read_queue_statistics();
   for (unsigned i = 0; i < 2 * workers_count_; ++i) {
     metrics::QueueSample sample;
-    sample.number = static_cast<std::uint16_t>(settings_.queue_start + i);
+    sample.number = static_cast<std::uint16_t>(queue_start_ + i);
     sample.role = i % 2 == 0 ? metrics::QueueRole::syn : metrics::QueueRole::flow;
     if (statistics) {
       for (const io::QueueStatistics& line : *statistics) {
@@ -43,15 +44,23 @@ std::vector<metrics::QueueSample> Daemon::queue_samples() const {
 }
 
 void Daemon::find_interfaces() {
-  const auto indices = [](const std::vector<std::string>& names) {
-    std::vector<unsigned> found;
-    for (const std::string& name : names) {
-      if (const auto index = io::interface_index(name)) found.push_back(*index);
+  std::vector<unsigned> client;
+  std::vector<unsigned> server;
+  std::optional<std::string> gone;
+  const auto& interfaces = settings_.interfaces;
+  for (const auto& [names, indices] :
+       {std::pair(&interfaces.client, &client), std::pair(&interfaces.server, &server)}) {
+    for (const std::string& name : *names) {
+      const auto index = io::interface_index(name);
+      if (!index) return;  // no descriptor left, say: what was known is the best there is
+      if (*index == 0) {
+        gone = name;
+      } else {
+        indices->push_back(*index);
+      }
     }
-    return found;
-  };
-  auto client = indices(settings_.interfaces.client);
-  auto server = indices(settings_.interfaces.server);
+  }
+  interface_gone_ = std::move(gone);
   // Only this thread writes them.
   if (client == directives_.client_interfaces && server == directives_.server_interfaces) return;
   const std::lock_guard lock(directives_.mutex);
@@ -76,6 +85,10 @@ void Daemon::every_second() {
     progress_seen_[i] = progress;
   }
   auto unhealthy = examine();
+  restart_cures_ = unhealthy.has_value();
+  // A restart makes no interface, and would not even succeed without it; the others work on.
+  if (!unhealthy && interface_gone_)
+    unhealthy = fmt::format("interface {} is gone", *interface_gone_);
   {
     const std::lock_guard lock(health_mutex_);
     if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
@@ -89,8 +102,7 @@ void Daemon::every_second() {
 
 void Daemon::every_turn() {
   watch_reply_path();
-  // Only this thread writes it.
-  if (!unhealthy_) service::notify_watchdog();
+  if (!restart_cures_) service::notify_watchdog();
 }
 
 void Daemon::tell_status() {
@@ -132,16 +144,10 @@ std::optional<std::string> Daemon::examine() const {
       return fmt::format("worker {} makes no progress", i);
     }
   }
-  const auto& [client, server] = settings_.interfaces;
-  for (const auto* const side : {&client, &server}) {
-    for (const std::string& name : *side) {
-      if (!io::interface_index(name)) return fmt::format("interface {} is gone", name);
-    }
-  }
   if (!ruleset_->present()) return "the nftables rules are gone";
   if (const auto statistics = io::read_queue_statistics()) {
     for (unsigned i = 0; i < 2 * workers_count_; ++i) {
-      const unsigned number = settings_.queue_start + i;
+      const unsigned number = queue_start_ + i;
       const bool bound = std::ranges::any_of(
           *statistics, [&](const io::QueueStatistics& line) { return line.number == number; });
       if (!bound) return fmt::format("queue {} is gone", number);
@@ -150,37 +156,40 @@ std::optional<std::string> Daemon::examine() const {
   return std::nullopt;
 }
 
-std::uint64_t Daemon::synacks_sent() const {
-  const std::lock_guard no_growth(directives_.counters_growth);
-  std::uint64_t sent = 0;
-  for (const Counters& counters : counters_) {
-    for (const ServiceCounters& service : counters.services) sent += service.synacks_sent.value();
-  }
-  return sent;
-}
-
 // A FORWARD policy that drops our replies cannot be read reliably from the rules of others, but its
-// effect can: fewer SYN-ACKs leave than were written (kernel.md). What was sent up to the last turn
-// must have passed by now; half of it missing is no accident.
+// effect can: fewer SYN-ACKs are forwarded than were written (kernel.md). What was written up to
+// the last turn must have passed by now; half of it missing is no accident. It may be clients to
+// whom no route leads, though: after a while it is tried again.
 void Daemon::watch_reply_path() {
-  if (!directives_.reply_in_place) return;
-  const auto passed = ruleset_->synacks_passed();
-  const std::uint64_t sent = synacks_sent();
-  if (passed) {
-    const std::uint64_t window_sent = synacks_sent_before_ - reply_path_sent_;
-    const std::uint64_t window_passed = *passed - std::min(*passed, reply_path_passed_);
-    if (window_passed * 2 < window_sent) {
-      directives_.reply_in_place = false;
-      service::log_warning(
-          "{} of {} challenges written in place did not leave, so they go by raw socket from now "
-          "on; let packets from client to client pass in the FORWARD chain, or look for a firewall "
-          "rule that drops packets with mark {:#x}",
-          window_sent - window_passed, window_sent, settings_.mark.value);
-    }
-    reply_path_sent_ = synacks_sent_before_;
-    reply_path_passed_ += std::min(window_passed, window_sent);
+  constexpr std::uint64_t replies_min = 4;  // to judge by: one client's are fewer
+  constexpr std::chrono::hours wait_max{1};
+  const Instant now = io::now();
+  if (!reply_path_.possible) return;
+  if (!directives_.reply_in_place && now >= reply_path_.again_at) {
+    directives_.reply_in_place = true;
   }
-  synacks_sent_before_ = sent;
+  std::uint64_t written = 0;
+  for (const Worker& worker : workers_) written += worker.replies_in_place();
+  const auto passed = ruleset_->synacks_passed();
+  const std::uint64_t due = std::exchange(reply_path_.written_before, written) - reply_path_.judged;
+  if (!passed || due < replies_min || !directives_.reply_in_place) return;
+  const std::uint64_t arrived = *passed - std::min(*passed, reply_path_.passed);
+  reply_path_.judged += due;
+  // Never above what is judged: what was written since then may have passed already.
+  reply_path_.passed += std::min(arrived, due);
+  if (arrived * 2 >= due) {
+    reply_path_.wait = ReplyPath::wait_first;
+    return;
+  }
+  directives_.reply_in_place = false;
+  reply_path_.again_at = now + reply_path_.wait;
+  service::log_warning(
+      "{} of {} challenges written in place did not leave, so for {} s they go by raw socket; let "
+      "packets from client to client pass in the FORWARD chain, or look for a firewall rule that "
+      "drops packets with mark {:#x}",
+      due - arrived, due, std::chrono::round<std::chrono::seconds>(reply_path_.wait).count(),
+      settings_.mark.value);
+  reply_path_.wait = std::min<Duration>(2 * reply_path_.wait, wait_max);
 }
 
 }  // namespace synward

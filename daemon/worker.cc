@@ -102,7 +102,6 @@ void Worker::set_scheduling() const {
 
 void Worker::set_realtime(std::optional<int> priority) {
   if (priority == realtime_) return;
-  realtime_ = priority;
   sched_param parameter{};
   parameter.sched_priority = priority.value_or(0);
   const int policy = priority ? SCHED_FIFO : SCHED_OTHER;
@@ -111,7 +110,9 @@ void Worker::set_realtime(std::optional<int> priority) {
         "worker {} cannot have realtime priority {}: {}; under systemd set LimitRTPRIO={} and "
         "remove RestrictRealtime",
         plan_.index, parameter.sched_priority, std::strerror(error), parameter.sched_priority);
+    return;
   }
+  realtime_ = priority;
 }
 
 void Worker::take_directives(Instant now) {
@@ -136,24 +137,30 @@ void Worker::take_directives(Instant now) {
   }
 }
 
+// Applied after the lock: the workers do not wait for each other.
 void Worker::take_reload(Instant now) {
-  const std::lock_guard lock(directives_.mutex);
+  std::unique_lock lock(directives_.mutex);
+  const std::uint32_t reload = directives_.reloads.load(std::memory_order_relaxed);
+  const std::vector<std::size_t> backend_counts = directives_.backend_counts;
+  const std::optional<int> realtime = directives_.realtime;
+  const bool pass_on_overload = directives_.pass_on_overload;
+  // The settings have the offers of the same moment.
+  offer_changes_seen_ = directives_.offer_changes.load(std::memory_order_relaxed);
   try {
+    const engine::EngineSettings settings = directives_.settings[plan_.index];
+    lock.unlock();
     {
       const std::lock_guard growth(directives_.counters_growth);
-      counters_.grow(directives_.backend_counts);
+      counters_.grow(backend_counts);
     }
-    engine_.apply(directives_.settings[plan_.index], now);
+    engine_.apply(settings, now);
     refuses_reload_.store(false, std::memory_order_relaxed);
   } catch (const std::bad_alloc&) {
     refuses_reload_.store(true, std::memory_order_relaxed);
   }
-  set_realtime(directives_.realtime);
-  syn_queue_.set_fail_open(directives_.pass_on_overload);
-  // The settings have the offers of the same moment.
-  offer_changes_seen_ = directives_.offer_changes.load(std::memory_order_relaxed);
-  reloads_taken_.store(directives_.reloads.load(std::memory_order_relaxed),
-                       std::memory_order_release);
+  set_realtime(realtime);
+  syn_queue_.set_fail_open(pass_on_overload);
+  reloads_taken_.store(reload, std::memory_order_release);
 }
 
 Worker::Ready Worker::serve_ready(Ready ready, Instant now) {
@@ -211,6 +218,7 @@ void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
     case engine::Verdict::reply:
       if (directives_.reply_in_place.load(std::memory_order_relaxed)) {
         queue.accept(packet.id, mark, decision.packet);
+        replies_in_place_.add();
       } else {
         injector_.add(decision.packet);
         queue.drop(packet.id);

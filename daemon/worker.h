@@ -62,6 +62,8 @@ class Worker {
   bool ended() const { return ended_.load(std::memory_order_acquire); }
   // Grows at least once a second while the thread runs its loop.
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
+  // Challenges written over their SYNs.
+  std::uint64_t replies_in_place() const { return replies_in_place_.value(); }
   // The last of directives.reloads that it works by.
   std::uint32_t reloads_taken() const { return reloads_taken_.load(std::memory_order_acquire); }
   // The last one it could not take, for want of memory: it works by the one before.
@@ -99,6 +101,7 @@ class Worker {
   std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0, interface_changes_seen_ = 0;
   int wake_fd_;
   std::uint64_t verdicts_lost_ = 0;
+  Counter replies_in_place_;
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<std::uint32_t> reloads_taken_{0};
   std::atomic<bool> refuses_reload_{false};

@@ -52,9 +52,9 @@ std::vector<std::string> interface_names() {
   return result;
 }
 
-std::optional<std::uint32_t> interface_index(const std::string& name) {
+std::expected<std::uint32_t, int> interface_index(const std::string& name) {
   const unsigned index = if_nametoindex(name.c_str());
-  if (index == 0) return std::nullopt;
+  if (index == 0 && errno != ENODEV && errno != ENXIO) return std::unexpected(errno);
   return index;
 }
 

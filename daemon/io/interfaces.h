@@ -3,6 +3,7 @@
 // shows the namespace it was mounted in, not ours.
 #pragma once
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,8 @@ struct ifaddrs;
 namespace synward::io {
 
 std::vector<std::string> interface_names();
-std::optional<std::uint32_t> interface_index(const std::string& name);
+// 0: there is no such interface. The error is the errno of a look-up that failed.
+std::expected<std::uint32_t, int> interface_index(const std::string& name);
 std::optional<std::uint32_t> interface_mtu(const std::string& name);
 // Its packets may pass the hooks of IP already as the bridge's (br_netfilter).
 bool is_bridge(const std::string& name);

@@ -43,8 +43,9 @@ class Ruleset {
   std::expected<void, std::string> replace(const RulesetPlan& plan);
 
   bool uses_native_queue() const;
-  // SYN-ACKs carrying our mark that left through a client interface: what the kernel let through
-  // of the challenges that we wrote (kernel.md, reply in place).
+  // SYN-ACKs carrying our mark that were forwarded to a client interface: what routing and the
+  // firewall let through of the challenges that were written in place. Those of a raw socket are
+  // not forwarded.
   std::expected<std::uint64_t, std::string> synacks_passed() const;
   // False if a table of ours is gone (or the kernel does not answer).
   bool present() const;

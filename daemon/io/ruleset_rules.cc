@@ -21,9 +21,10 @@
 //   chain output { type filter hook output priority raw; mark ... notrack
 //     (ICMP errors of this host about either)
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
-//   chain postrouting { type filter hook postrouting priority 300;
+//   chain forward { type filter hook forward priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
-//       counter name synacks_passed }
+//       counter name synacks_passed }                # in place; by raw socket they are not
+//       forwarded
 //
 // The client's address and port are hashed in both directions, with one seed and in one layout
 // (the address, the port, two zero bytes), so both reach the same worker, NAT or not; an ICMP error
@@ -117,8 +118,7 @@ void TableBuilder::add_chains() {
   objects_.add_base_chain(
       {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
   objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
-  objects_.add_base_chain(
-      {.name = "postrouting", .hook = NF_INET_POST_ROUTING, .priority = late_priority});
+  objects_.add_base_chain({.name = "forward", .hook = NF_INET_FORWARD, .priority = late_priority});
   for (const char* name : {"from_client", "to_service", "from_server"}) objects_.add_chain(name);
   for (unsigned worker = 0; worker < plan_.workers; ++worker)
     for (const char* kind : {"syn", "flow"}) objects_.add_chain(worker_chain(kind, worker));
@@ -233,7 +233,7 @@ void TableBuilder::add_mark_rules() {
   commit(marked_rule("output").notrack(), "own packets untracked (needs nft_ct)");
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
-  NftRule passed = marked_rule("postrouting");
+  NftRule passed = marked_rule("forward");
   passed.meta(NFT_META_OIFNAME).in_set("client_interfaces");
   passed.meta(NFT_META_L4PROTO).equals(tcp);
   passed.transport_field(tcp_flags).masked(syn_ack).equals(syn_ack);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <map>
+#include <utility>
 
 namespace synward::backend {
 
@@ -18,6 +20,18 @@ std::size_t Directory::Hash::operator()(const wire::Address& address) const {
 std::size_t Directory::Hash::operator()(const wire::Endpoint& endpoint) const {
   return (*this)(endpoint.address) ^ (endpoint.port * 0x9e3779b9U);
 }
+
+namespace {
+
+struct LessCandidates {
+  template <class Pair>
+  bool operator()(const Pair& one, const Pair& other) const {
+    if (one.first != other.first) return one.first < other.first;
+    return std::ranges::lexicographical_compare(one.second, other.second);
+  }
+};
+
+}  // namespace
 
 Directory::Directory(const std::vector<ServicePlan>& services) {
   apply(services);
@@ -48,18 +62,24 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
         if (!wanted) continue;
         candidates_[index].push_back(position);
         // Never taken out: connections to a backend that has left go on.
-        std::vector<std::uint16_t>& before = before_backend_[backend];
-        if (std::ranges::find(before, index) == before.end()) before.push_back(index);
+        before_backend_[backend].add(index);
       }
     }
   }
   // A listen that moved to another service: the living one is called, both have connections.
-  for (auto* const listens : {&by_endpoint_, &before_backend_}) {
-    for (auto& [endpoint, indices] : *listens) {
-      std::ranges::stable_partition(indices, [&](auto index) { return !listens_[index].retired; });
-    }
+  const auto living = [&](std::uint16_t index) { return !listens_[index].retired; };
+  for (auto& [endpoint, listens] : by_endpoint_) std::ranges::stable_partition(listens, living);
+  for (auto& [endpoint, before] : before_backend_) {
+    std::ranges::stable_partition(before.listens, living);
   }
   find_sharing();
+}
+
+void Directory::Before::add(std::uint16_t listen) {
+  if (known.size() <= listen) known.resize(std::size_t{listen} + 1);
+  if (known[listen]) return;
+  known[listen] = true;
+  listens.push_back(listen);
 }
 
 std::uint16_t Directory::place_backend(std::uint16_t service, const wire::Endpoint& backend) {
@@ -92,16 +112,22 @@ std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoin
 }
 
 void Directory::find_sharing() {
-  sharing_.assign(listens_.size(), {});
+  sharing_.clear();
+  sharing_group_.assign(listens_.size(), 0);
+  std::map<std::pair<std::uint16_t, std::span<const std::uint16_t>>, std::size_t, LessCandidates>
+      groups;
   for (std::uint16_t index = 0; index < listen_count(); ++index) {
-    std::vector<std::uint16_t>& others = sharing_[index];
+    const auto [group, is_new] =
+        groups.try_emplace({listens_[index].service, candidates_[index]}, sharing_.size());
+    sharing_group_[index] = group->second;
+    if (!is_new) continue;
+    std::vector<std::uint16_t>& listens = sharing_.emplace_back();
     for (const std::uint16_t position : candidates_[index]) {
-      const auto& before = before_backend_[backends_[listens_[index].service][position]];
-      others.insert(others.end(), before.begin(), before.end());
+      const auto& before = before_backend_[backends_[listens_[index].service][position]].listens;
+      listens.insert(listens.end(), before.begin(), before.end());
     }
-    std::ranges::sort(others);
-    others.erase(std::ranges::unique(others).begin(), others.end());
-    std::erase(others, index);
+    std::ranges::sort(listens);
+    listens.erase(std::ranges::unique(listens).begin(), listens.end());
   }
 }
 
@@ -114,7 +140,16 @@ std::span<const std::uint16_t> Directory::find_listens(const wire::Endpoint& des
 std::span<const std::uint16_t> Directory::listens_before(const wire::Endpoint& source) const {
   const auto found = before_backend_.find(source);
   if (found == before_backend_.end()) return {};
-  return found->second;
+  return found->second.listens;
+}
+
+bool Directory::has_listen(std::uint16_t service, const wire::Endpoint& endpoint) const {
+  return std::ranges::any_of(find_listens(endpoint),
+                             [&](auto index) { return listens_[index].service == service; });
+}
+
+bool Directory::has_backend(std::uint16_t service, const wire::Endpoint& endpoint) const {
+  return std::ranges::find(backends_[service], endpoint) != backends_[service].end();
 }
 
 bool Directory::is_listen_address(const wire::Address& address) const {

@@ -41,6 +41,9 @@ class Directory {
   std::span<const std::uint16_t> find_listens(const wire::Endpoint& destination) const;
   // Listens whose service has `source` as a backend, in that order too; empty if it is none.
   std::span<const std::uint16_t> listens_before(const wire::Endpoint& source) const;
+  // It has a number already.
+  bool has_listen(std::uint16_t service, const wire::Endpoint& endpoint) const;
+  bool has_backend(std::uint16_t service, const wire::Endpoint& endpoint) const;
   const Listen& listen(std::uint16_t index) const { return listens_[index]; }
   std::uint16_t listen_count() const { return static_cast<std::uint16_t>(listens_.size()); }
   // Some service listens on this address: no client can have it as its own (F1).
@@ -50,8 +53,10 @@ class Directory {
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
-  // Other listens with a backend in common.
-  std::span<const std::uint16_t> sharing(std::uint16_t listen) const { return sharing_[listen]; }
+  // The listens with a backend in common, this one among them, if it has any.
+  std::span<const std::uint16_t> sharing(std::uint16_t listen) const {
+    return sharing_[sharing_group_[listen]];
+  }
   std::uint16_t service_count() const { return static_cast<std::uint16_t>(backends_.size()); }
   std::uint16_t backend_count(std::size_t service) const {
     return static_cast<std::uint16_t>(backends_[service].size());
@@ -71,6 +76,12 @@ class Directory {
   std::uint16_t place_listen(std::uint16_t service, const wire::Endpoint& endpoint);
   void find_sharing();
 
+  // Listens in front of a backend, those that are configured first.
+  struct Before {
+    std::vector<std::uint16_t> listens;
+    std::vector<bool> known;  // by listen: a search would be quadratic in thousands of them
+    void add(std::uint16_t listen);
+  };
   struct Hash {
     std::size_t operator()(const wire::Endpoint& endpoint) const;
     std::size_t operator()(const wire::Address& address) const;
@@ -79,9 +90,11 @@ class Directory {
   std::vector<std::vector<wire::Endpoint>> backends_;   // by service
   std::vector<std::vector<std::uint32_t>> weights_;     // of backends_
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
-  std::vector<std::vector<std::uint16_t>> sharing_;     // by listen
+  // Listens with the same candidates, thousands maybe, share with the same ones.
+  std::vector<std::vector<std::uint16_t>> sharing_;
+  std::vector<std::size_t> sharing_group_;  // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
-  std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
+  std::unordered_map<wire::Endpoint, Before, Hash> before_backend_;
   std::unordered_map<wire::Address, bool, Hash> addresses_;
 };
 

@@ -2,6 +2,8 @@
 #include "proxy/engine/core.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace synward::engine {
 namespace {
@@ -50,12 +52,24 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
   add_services(settings, now);
 }
 
+// A service that a refused reload would have added has a number, but never had a listen: it gets a
+// queue when it has. Where the memory is too small for all of them nothing is changed.
 void Core::add_services(const EngineSettings& wanted, Instant now) {
-  for (std::size_t i = services.size(); i < wanted.services.size(); ++i) {
-    services.push_back({.queue = {wanted.backlog, wanted.hash_key, now},
-                        .admission = {admission_settings(wanted), now},
-                        .counters = counters.services[i]});
-    counters.services[i].half_open_limit.set(wanted.backlog);
+  std::vector<std::pair<std::size_t, flow::HalfOpenQueue>> queues;
+  for (std::size_t i = 0; i < wanted.services.size(); ++i) {
+    const std::uint32_t capacity = wanted.services[i].listens.empty() ? 0 : wanted.backlog;
+    if (i < services.size() && services[i].queue.capacity() >= capacity) continue;
+    queues.emplace_back(i, flow::HalfOpenQueue(capacity, wanted.hash_key, now));
+  }
+  for (auto& [service, queue] : queues) {
+    counters.services[service].half_open_limit.set(queue.capacity());
+    if (service < services.size()) {
+      services[service].queue = std::move(queue);
+    } else {
+      services.push_back({.queue = std::move(queue),
+                          .admission = {admission_settings(wanted), now},
+                          .counters = counters.services[service]});
+    }
   }
 }
 

@@ -49,6 +49,7 @@ void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now)
 std::uint64_t backends_in_use(Core& core, const Flow& flow) {
   std::uint64_t in_use = 0;
   for (const std::uint16_t listen : core.directory.sharing(flow.key.listen)) {
+    if (listen == flow.key.listen) continue;
     const Flow* other = core.flows.find({flow.key.client, flow.key.client_port, listen});
     if (other == nullptr || other->phase == Phase::lingering) continue;
     for (const std::uint16_t position : core.directory.candidates(flow.key.listen)) {

@@ -108,6 +108,25 @@ def test_an_interval_that_cannot_be_served_is_refused(plain):
         manager.close()
 
 
+def test_an_interface_that_is_gone_is_no_reason_to_be_killed(plain):
+    """A restart would not bring it back, and would fail without it; the other interfaces work on."""
+    plain.middlebox.ip("link", "add", "extra", "type", "veth", "peer", "name", "other-end")
+    manager = notify.Manager(plain.directory, watchdog_us=1_000_000)
+    try:
+        daemon = plain.protect(synward.Synward(wrapper=manager.environment, services=ONE_SERVICE,
+                                               interfaces={"client": ["m0", "extra"], "server": ["m1"]}))
+        plain.middlebox.ip("link", "del", "extra")
+        wait.until(lambda: daemon.health() == (503, "interface extra is gone\n"), "the interface to be missed")
+        pings = len(manager.ping_gaps())
+        wait.until(lambda: len(manager.ping_gaps()) > pings + 8, "pings all the same")
+        assert daemon.health()[0] == 503
+        assert plain.load(10)["ok"] == 10
+        plain.unprotect()
+    finally:
+        plain.forget()
+        manager.close()
+
+
 @pytest.mark.parametrize("worker", [0, 1])
 def test_a_worker_that_hangs_is_told(started, worker):
     """No ping while one of two workers stands still, and the reason; both recover with it."""

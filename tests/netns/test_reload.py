@@ -10,7 +10,9 @@ import threading
 
 import pytest
 
+from lab import lab as labs
 from lab import network, wait
+from lab import synward as daemons
 from lab.metrics import Difference
 
 pytestmark = pytest.mark.synward
@@ -119,10 +121,34 @@ def test_tables_that_do_not_fit_into_memory_are_refused(lab, synward, reload):
     assert reload(reload.good)
 
 
+def test_services_that_do_not_fit_into_memory_leave_nothing_behind():
+    """Each has a half-open queue. Address space is what is bounded: nothing of it is ever touched."""
+    bounded = daemons.Synward(wrapper=("prlimit", f"--as={4 << 30}"), half_open={"backlog": 4 << 20})
+    with labs.Lab(bounded) as lab:
+        reload = Reloader(lab.defence)
+        many = [{"name": f"service-{i}", "listen": [network.endpoint(4, 10_000 + i)]} for i in range(40)]
+        assert not reload(changed(reload.good, services=reload.good["services"] + many))
+        assert "its tables do not fit into memory" in lab.defence.log()
+        assert "cannot go back" not in lab.defence.log()
+        assert reload(reload.good)
+        assert reload(changed(reload.good, services=reload.good["services"] + many[:1]))
+        assert lab.load(20)["ok"] == 20
+
+
 def policies_of_workers(synward):
     threads = pathlib.Path(f"/proc/{synward.process.pid}/task").iterdir()
     return {os.sched_getscheduler(int(thread.name)) for thread in threads
             if (thread / "comm").read_text().startswith("worker-")}
+
+
+def test_a_priority_that_a_start_would_refuse_is_refused():
+    """Else the next start, maybe days later, is the first to fail."""
+    unprivileged = daemons.Synward(wrapper=("setpriv", "--bounding-set", "-sys_nice", "prlimit", "--rtprio=0"))
+    with labs.Lab(unprivileged) as lab:
+        reload = Reloader(lab.defence)
+        assert not reload(changed(reload.good, realtime=10))
+        assert "realtime" in lab.defence.log()
+        assert policies_of_workers(lab.defence) == {os.SCHED_OTHER}
 
 
 def test_priority_of_the_workers_changes_while_they_run(lab, synward, reload):

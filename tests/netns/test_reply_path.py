@@ -4,8 +4,9 @@ would cure it."""
 
 import pytest
 
-from lab import synward, wait
 from lab import lab as labs
+from lab import network, synward, wait
+from lab.capture import IP, TCP, Ether, raw_socket
 
 
 @pytest.fixture(name="fresh")
@@ -26,6 +27,17 @@ def test_redirects_are_seen_at_start(fresh):
     daemon = fresh.protect(synward.Synward())
     assert "send_redirects" in daemon.log()
     assert fresh.load(20)["ok"] == 20
+
+
+def test_clients_to_whom_no_route_leads_are_no_reason(fresh):
+    daemon = fresh.protect(synward.Synward())
+    bogon = Ether(src=network.MAC["c0"], dst=network.MAC["m0"]) / IP(src="172.31.99.1", dst=network.SERVICE[4])
+    with raw_socket(fresh.client, "c0") as send:
+        for port in (4241, 4242):
+            send(bogon / TCP(sport=port, dport=80, flags="S", seq=1))
+    assert fresh.load(20)["ok"] == 20
+    wait.until(lambda: daemon.metrics().total("syns_received_total", protected_service="web") == 22, "all the SYNs")
+    assert "by raw socket" not in daemon.log()
 
 
 @pytest.mark.parametrize("family", (4, 6))

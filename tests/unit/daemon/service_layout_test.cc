@@ -44,6 +44,19 @@ TEST(ServiceLayout, NumbersAreKeptOverReloadsAndAbsences) {
   EXPECT_EQ(layout.directory().listen_count(), 3U);
 }
 
+// Numbers are 16 bits and for the life of the process.
+TEST(ServiceLayout, RunsOutOfNumbersOnlyWhereNewOnesAreNeeded) {
+  ServiceLayout layout({mail});
+  config::Service many = service("many", {}, {"198.51.100.1:80"});
+  for (std::uint16_t port = 1; port < 65535; ++port) {
+    many.listen.push_back({web.listen.front().address, port});
+  }
+  ASSERT_TRUE(layout.has_room_for({mail, many}));
+  layout.apply({mail, many});
+  EXPECT_TRUE(layout.has_room_for({mail, many}));  // all of them have theirs
+  EXPECT_FALSE(layout.has_room_for({mail, service("dns", {"203.0.113.53:53"})}));
+}
+
 TEST(ServiceLayout, ABackendKeepsItsPositionAndOneThatLeftGetsNothingNew) {
   ServiceLayout layout({service("web", {"203.0.113.10:443"}, {"198.51.100.1:443"})});
   layout.apply({service("web", {"203.0.113.10:443"}, {"198.51.100.2:443", "198.51.100.3:443"})});

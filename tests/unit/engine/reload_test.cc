@@ -40,6 +40,26 @@ TEST_F(Reload, AConnectionOfARemovedServiceLivesOn) {
   EXPECT_EQ(left.at(0).segment.seq, SeqNumber(cookie + 1));
 }
 
+// A reload that was refused leaves its services' numbers behind. They must not cost a queue each.
+TEST_F(Reload, AServiceHasAQueueFromItsFirstListenOn) {
+  engine();
+  settings.services.push_back({});
+  apply();
+  ServiceCounters& late = all_counters().services[1];
+  EXPECT_EQ(late.half_open_limit.value(), 0);
+  EXPECT_EQ(counters().half_open_limit.value(), 64);
+  settings.services[1].listens = {other};
+  apply();
+  EXPECT_EQ(late.half_open_limit.value(), 64);
+  service = backend = other;
+  challenge();
+  EXPECT_EQ(late.half_open_connections.value(), 1);
+  settings.services[1].listens.clear();
+  apply();
+  pass(seconds(32));
+  EXPECT_EQ(late.half_open_expired.value(), 1U);
+}
+
 TEST_F(Reload, NewConnectionsOfARemovedServicePassUntouched) {
   engine();
   settings.services = {{}};
