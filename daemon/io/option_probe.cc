@@ -172,9 +172,14 @@ struct OptionProbe::Impl {
 
   void fill() {
     auto open = std::ranges::count_if(questions, &Question::open);
-    for (; open < at_once_max && questions.size() < targets.size(); ++open) {
+    while (open < at_once_max && questions.size() < targets.size()) {
       Question& question = questions.emplace_back(Question::to(targets[questions.size()]));
-      if (question.open) question.send();
+      if (question.open) {
+        question.send();
+        ++open;
+      } else {
+        question.close();
+      }
     }
   }
 };

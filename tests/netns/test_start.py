@@ -4,7 +4,7 @@
 import pytest
 
 from lab import lab as labs
-from lab import synward
+from lab import network, synward
 
 pytestmark = pytest.mark.synward
 
@@ -17,3 +17,14 @@ def test_healthy_means_protected():
             passed = daemon.metrics().total("syns_received_total", protected_service="web")
             assert passed == 1, f"start {attempt}: a SYN went past the daemon"
             lab.unprotect()
+
+
+def test_servers_without_number_are_asked_with_few_descriptors():
+    """Nobody listens on the first 250: their refusals make room for the last one's turn, all before the start."""
+    services = [{"name": "closed", "listen": [network.endpoint(4, 20_000 + i) for i in range(250)]},
+                {"name": "web", "listen": [network.endpoint(4)]}]
+    bounded = synward.Synward(wrapper=("prlimit", "--nofile=200"), services=services)
+    with labs.Lab(bounded) as lab:
+        offers = [line for line in lab.defence.log().splitlines() if f"clients of {network.endpoint(4)} are" in line]
+        assert ", SACK, timestamps" in offers[0], offers
+        assert lab.load(10)["ok"] == 10
