@@ -103,7 +103,9 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     args = parser.parse_args()
     labs.end_on_signals()
-    with labs.Lab(synward.Synward(half_open={"backlog": 4096})) as lab:
+    # A sanitized daemon on a busy machine may keep a backend waiting for longer than the usual 5 s.
+    patient = synward.Synward(half_open={"backlog": 4096}, splice={"connect_timeout": "30s"})
+    with labs.Lab(patient) as lab:
         try:
             soak(lab, args.minutes)
         except BaseException:
