@@ -12,6 +12,7 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "daemon/io/clock.h"
 #include "daemon/service/log.h"
@@ -179,17 +180,18 @@ std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
   for (const io::QueuedPacket& packet : batch) {
     perform(queue, packet,
             engine_.on_packet(now, view(packet), side_of(packet.in_interface), outbox_));
-    if (outbox_.nearly_full()) {
-      queue.flush();
-      send_collected();
-    }
+    if (outbox_.nearly_full()) send_decided(queue);
   }
-  if (!batch.empty()) {
-    queue.flush();
-    send_collected();
-  }
+  if (!batch.empty()) send_decided(queue);
   count_lost_verdicts();
   return batch.size();
+}
+
+// Counted when they have left, however long this thread had to wait for a CPU before.
+void Worker::send_decided(io::NfQueue& queue) {
+  queue.flush();
+  replies_in_place_.add(std::exchange(replies_under_way_, 0));
+  send_collected();
 }
 
 // Their packets are gone, and nobody else will tell.
@@ -218,7 +220,7 @@ void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
     case engine::Verdict::reply:
       if (directives_.reply_in_place.load(std::memory_order_relaxed)) {
         queue.accept(packet.id, mark, decision.packet);
-        replies_in_place_.add();
+        ++replies_under_way_;
       } else {
         injector_.add(decision.packet);
         queue.drop(packet.id);

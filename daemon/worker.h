@@ -82,6 +82,7 @@ class Worker {
   std::size_t serve(io::NfQueue& queue, Instant now);
   void perform(io::NfQueue& queue, const io::QueuedPacket& packet,
                const engine::Decision& decision);
+  void send_decided(io::NfQueue& queue);
   void count_lost_verdicts();
   void send_collected();
   void tick(Instant now);
@@ -101,6 +102,7 @@ class Worker {
   std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0, interface_changes_seen_ = 0;
   int wake_fd_;
   std::uint64_t verdicts_lost_ = 0;
+  std::uint64_t replies_under_way_ = 0;
   Counter replies_in_place_;
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<std::uint32_t> reloads_taken_{0};
