@@ -87,7 +87,8 @@ class Lab:
         return traffic.holding(self.client, network.endpoint(family), self.nginx.page, connections, **options)
 
     def tcp_arrived(self):
-        """TCP packets that came to the client's and to the server's card so far."""
+        """TCP packets that came to the client's and to the server's card so far, but for what the
+        middlebox itself says to the server."""
         return tuple(ns.nft_counter("lab", "tcp_arrived") for ns in (self.client, self.server))
 
     def spoofed_at_server(self):

@@ -215,14 +215,17 @@ class Network:
 
     def _discard(self):
         # Before the discarding, counters: what of TCP came to either end, answers to nobody
-        # included, and what of the flood reached the server.
+        # included, and what of the flood reached the server. Not the middlebox's own SYNs, by which
+        # the daemon asks the servers what they accept, those that are silent every now and then.
         xdp = self.options.sink == "xdp"
         discard = "" if xdp else f"ip daddr {SPOOFED4} drop\nip6 daddr {SPOOFED6} drop"
         syn = "tcp flags & (syn | ack) == syn"
         count = "\n".join(f"{which} saddr {sources} counter name spoofed\n"
                           f"{which} saddr {sources} {syn} counter name spoofed_syns"
                           for which, sources in (("ip", SPOOFED4), ("ip6", SPOOFED6)))
-        for ns, interface, rules in ((self.client, "c0", discard), (self.server, "s0", count)):
+        asking = f"ip saddr {GATEWAY_SERVER[4]} accept\nip6 saddr {GATEWAY_SERVER[6]} accept"
+        for ns, interface, first, rules in ((self.client, "c0", "", discard),
+                                          (self.server, "s0", asking, count)):
             ns.nft(f"""
                 table netdev lab {{
                   counter tcp_arrived {{ }}
@@ -230,6 +233,7 @@ class Network:
                   counter spoofed_syns {{ }}
                   chain arriving {{
                     type filter hook ingress device {interface} priority -500; policy accept;
+                    {first}
                     meta l4proto tcp counter name tcp_arrived
                     {rules}
                   }}

@@ -30,7 +30,7 @@ def test_bad_packet(lab, synward, kind):
         assert reasons(Difference(before, synward.metrics())) == {}
     else:
         wait.until(lambda: sum(reasons(Difference(before, synward.metrics())).values()) >= TIMES,
-                   f"{name} to be counted", timeout=3)
+                   f"{name} to be counted")
         assert reasons(Difference(before, synward.metrics())) == {reason: TIMES}
     assert lab.tcp_arrived() == answered, "answered to the client, or passed on to the server"
 
