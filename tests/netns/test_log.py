@@ -33,11 +33,11 @@ def connect_in_vain(lab):
 
 def test_a_flood_is_two_lines(narrow):
     lines = len(narrow.defence.log().splitlines())
-    with narrow.flood(20_000, seconds=5):
+    with narrow.flood(20_000):
         wait.until(lambda: "web: the half-open queue is above its high watermark" in narrow.defence.log(),
                    "the pressure to be told")
     wait.until(lambda: "web: the half-open queue is below its low watermark again" in narrow.defence.log(),
-               "its end to be told", timeout=15)
+               "its end to be told", timeout=30)
     told = narrow.defence.log().splitlines()[lines:]
     assert len([line for line in told if "half-open queue" in line]) == 2, told
     # What else a busy machine may give cause for: a queue that was full, once per queue and kind.
