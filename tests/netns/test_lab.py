@@ -10,6 +10,9 @@ from lab import netns, network, traffic
 from lab.capture import IP, Capture, IPv6
 
 
+TRIES = 5
+
+
 @pytest.fixture(name="plain", scope="module")
 def _plain():
     with labs.Lab() as made:
@@ -61,7 +64,7 @@ def test_the_client_refuses_too(plain):
 def test_frames_are_valid_and_counted(plain, engine, family, mode):
     with Capture(plain.middlebox, "m0", plain.directory, "tcp dst port 80") as capture:
         done = plain.client.run(traffic.tool("synward_flood"), "--target", network.endpoint(family), "--mode", mode,
-                                "--engine", engine, "--rate", 1000, "--count", 100, "--seconds", 0.5)
+                                "--engine", engine, "--rate", 1000, "--count", 100, "--seconds", 2)
         assert json.loads(done.stdout)["sent"] == 100
         packets = capture.wait_for(lambda seen: len(seen) >= 100, "all frames")
     assert len(packets) == 100
@@ -76,8 +79,12 @@ def test_frames_are_valid_and_counted(plain, engine, family, mode):
 
 
 def test_a_flood_ends_by_its_time(plain):
-    done = plain.client.run(traffic.tool("synward_flood"), "--target", network.endpoint(4), "--rate", 1000,
-                            "--seconds", 0.3)
-    result = json.loads(done.stdout)
+    for _ in range(TRIES):  # another try where something else kept the machine from it
+        done = plain.client.run(traffic.tool("synward_flood"), "--target", network.endpoint(4), "--rate", 1000,
+                                "--seconds", 0.3)
+        result = json.loads(done.stdout)
+        assert result["sent"] <= 1000 * result["seconds"], "by its rate"
+        if result["seconds"] < 0.6 and result["sent"] > 200:
+            break
     assert result["seconds"] < 0.6
     assert 200 < result["sent"] <= 310
