@@ -17,6 +17,8 @@ from lab.metrics import Difference
 
 pytestmark = pytest.mark.synward
 
+HELD = 10  # seconds: long enough to be looked at
+
 EXTRA = {"name": "extra", "listen": [network.endpoint(4, 8080), network.endpoint(6, 8080)]}
 
 
@@ -77,7 +79,7 @@ def test_twenty_reloads_during_load(lab, synward, reload):
         while not ended.is_set():
             results.append(lab.load(200, family=(4, 6)[len(results) % 2], concurrency=20))
     thread = threading.Thread(target=load)
-    with lab.holding(50, hold_seconds=1) as held:
+    with lab.holding(50, hold_seconds=HELD) as held:
         wait.until(lambda: established(synward) == 50, "the connections to hold")
         thread.start()
         try:
@@ -114,7 +116,8 @@ def test_what_needs_a_restart_is_refused_whole(lab, synward, reload):
 
 def test_tables_that_do_not_fit_into_memory_are_refused(lab, synward, reload):
     # By its heuristic (the default) or strictly the kernel refuses what can never be there.
-    assert pathlib.Path("/proc/sys/vm/overcommit_memory").read_text().strip() != "1"
+    if pathlib.Path("/proc/sys/vm/overcommit_memory").read_text().strip() == "1":
+        pytest.skip("this machine's kernel promises any memory")
     assert not reload(changed(reload.good, splice={"early_data": {"total": "1024GiB"}}))
     assert "its tables do not fit into memory" in synward.log()
     assert lab.load(20)["ok"] == 20
@@ -152,6 +155,8 @@ def test_a_priority_that_a_start_would_refuse_is_refused():
 
 
 def test_priority_of_the_workers_changes_while_they_run(lab, synward, reload):
+    if lab.middlebox.run("chrt", "-f", "10", "true", check=False).returncode != 0:
+        pytest.skip("nobody here may have realtime priority (CAP_SYS_NICE)")
     assert policies_of_workers(synward) == {os.SCHED_OTHER}
     assert reload(changed(reload.good, realtime=10, on_overload="pass"))
     assert policies_of_workers(synward) == {os.SCHED_FIFO}
@@ -175,7 +180,7 @@ def test_a_service_that_comes_is_protected(lab, synward, reload):
 def test_connections_of_a_service_that_goes_live_on(lab, synward, reload):
     settings = copy.deepcopy(reload.good)
     settings["services"] = [service for service in settings["services"] if service["name"] != "web"]
-    with lab.holding(100, hold_seconds=3) as result:
+    with lab.holding(100, hold_seconds=HELD) as result:
         wait.until(lambda: established(synward) == 100, "the connections to hold")
         assert reload(settings)
         assert established(synward) == 100
