@@ -8,6 +8,7 @@ import queue
 import subprocess
 import threading
 
+PATIENCE = 30  # seconds
 CLIENT4, SERVER4 = "203.0.113.1", "198.51.100.10"
 CLIENT6, SERVER6 = "2001:db8:1::1", "2001:db8:2::10"
 MIDDLE_SYSCTLS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"] + [
@@ -73,7 +74,7 @@ class Probe:
         self.packets = []
         self.answers = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self.first = self.answers.get(timeout=10)
+        self.first = self.answers.get(timeout=PATIENCE)
 
     def _read(self):
         for line in self.process.stdout:
@@ -86,12 +87,12 @@ class Probe:
     def ask(self, command="status"):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
-        return self.answers.get(timeout=10)
+        return self.answers.get(timeout=PATIENCE)
 
     def stop(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=PATIENCE)
 
 
 def probe_program():

@@ -2,15 +2,18 @@
 """daemon/io against the real kernel, through queue_probe. Needs root; makes its own namespaces."""
 
 import os
-import time
 
 import pytest
 
 from io_lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Lab, Probe, probe_program
+from lab import wait
 
 SYN, SYN_ACK = 0x02, 0x12
+FLOWS = 120  # one in 10^7 times one of seven workers has none of them
 SERVICES = ["client=cl0", "server=sv0", f"listen={SERVER4}:443", f"listen=[{SERVER6}]:443",
             f"backend={SERVER4}:443", f"backend=[{SERVER6}]:443"]
+
+A_SYN = f"IP(dst='{SERVER4}')/TCP(dport=443,flags='S')"  # the last packet, for send()
 
 # Answers every connection with the received bytes' number and how many were 'A'.
 COUNTING_SERVER = """
@@ -82,32 +85,43 @@ def connect(lab, address, count=1, size=10):
     return [line.split() for line in done.stdout.splitlines()]
 
 
-def send(lab, space, lines):
-    """Sends packets given as Scapy expressions, through layer 3."""
+def send(lab, probe, space, lines, queued):
+    """Sends packets given as Scapy expressions, through layer 3; the queues of those that get into one.
+
+    Where one must not, the last one must: when it is there, those before it would be.
+    """
+    probe.packets.clear()
     code = ("from scapy.all import *\nconf.verb=0\n" + "\n".join(f"send({line})" for line in lines))
     lab.execute(space, "/usr/bin/python3", "-c", code)
-    time.sleep(0.3)
+    wait.until(lambda: len(probe.packets) >= queued, f"{queued} packets to be queued")
+    probe.ask()  # answered after what it has read before
+    return [packet["queue"] for packet in probe.packets]
+
+
+def wait_for_synacks(probe, count):
+    wait.until(lambda: probe.ask()["synacks"] >= count, f"{count} SYN-ACKs")
 
 
 @pytest.mark.parametrize("address", [SERVER4, SERVER6])
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_both_directions_of_a_flow_reach_one_worker(lab, start, address, workers):
     probe = start("serve", *SERVICES, f"workers={workers}", "mode=pass")
-    results = connect(lab, address, count=60)
+    results = connect(lab, address, count=FLOWS)
     assert all(words[1:] == ["10", "0"] for words in results)
+    wait.until(lambda: probe.ask()["waiting"] == 0, "the last acknowledgement")
+    status = probe.ask()
     flows = {}
     for packet in probe.packets:
         port = packet["sport"] if packet["dst"] == address else packet["dport"]
         flows.setdefault(port, []).append(packet)
         is_client_syn = packet["flags"] & SYN_ACK == SYN
         assert packet["queue"] % 2 == (0 if is_client_syn else 1)
-    assert len(flows) == 60
+    assert flows.keys() == {int(port) for port, *_ in results}
     for packets in flows.values():
         assert len({packet["queue"] // 2 for packet in packets}) == 1
         assert {packet["src"] == address for packet in packets} == {True, False}
     used = {packet["queue"] // 2 for packet in probe.packets}
     assert used == set(range(workers))
-    status = probe.ask()
     assert (status["errors"], status["refused"], status["waiting"]) == (0, 0, 0)
 
 
@@ -117,10 +131,11 @@ def test_a_replaced_payload_goes_on_with_small_and_gso_packets(lab, start, addre
     assert connect(lab, address, size=10)[0][1:] == ["10", "10"]
     # The checksum of rewritten GSO packets is wrong: the kernel makes it anew per segment.
     assert connect(lab, address, size=5_000_000)[0][1:] == ["5000000", "5000000"]
+    status = probe.ask()
     assert max(packet["length"] for packet in probe.packets) > 60000
     assert any(packet["gso"] for packet in probe.packets)
     assert all(packet["partial"] for packet in probe.packets if packet["src"] != address)
-    assert probe.ask()["errors"] == 0
+    assert status["errors"] == 0
 
 
 @pytest.mark.parametrize("address", [SERVER4, SERVER6])
@@ -131,7 +146,7 @@ def test_a_syn_is_answered_in_place_and_counted(lab, start, address):
                        f"dst=[{address}]:443" if ":" in address else f"dst={address}:443",
                        "count=1280")
     assert '"refused": 0' in done.stdout
-    time.sleep(0.5)
+    wait_for_synacks(probe, 1280)
     status = probe.ask()
     # The client resets what it did not ask for; those segments are dropped, not counted.
     syns = sum(1 for packet in probe.packets if packet["flags"] == SYN)
@@ -148,7 +163,7 @@ def test_an_ipv6_answer_in_place_sends_no_redirect_to_the_server(lab, start):
     probe = start("serve", *SERVICES, "workers=1", "mode=reply")
     lab.execute(lab.client, probe_program(), "flood", f"src={CLIENT6}", f"dst=[{SERVER6}]:443",
                 "count=128")
-    time.sleep(0.5)
+    wait_for_synacks(probe, 128)
     assert probe.ask()["synacks"] == 128
     assert redirects() == before
 
@@ -156,34 +171,31 @@ def test_an_ipv6_answer_in_place_sends_no_redirect_to_the_server(lab, start):
 def test_ipv4_fragments_reach_the_flow_queue_of_worker_0(lab, start):
     probe = start("serve", *SERVICES, "workers=3", "mode=drop")
     # Nothing may reassemble before raw: no conntrack in this namespace.
-    send(lab, lab.client, [
+    assert send(lab, probe, lab.client, [
+        f"IP(dst='{SERVER4}',frag=4,id=3,proto=17)/('y'*40)",
         f"IP(dst='{SERVER4}',flags='MF',id=1)/TCP(dport=443,flags='S')/('x'*12)",
         f"IP(dst='{SERVER4}',frag=4,id=1,proto=6)/('y'*40)",
-        f"IP(dst='{SERVER4}',frag=2,flags='MF',id=2,proto=6)/('y'*40)",
-        f"IP(dst='{SERVER4}',frag=4,id=3,proto=17)/('y'*40)"])
-    assert [packet["queue"] for packet in probe.packets] == [1, 1, 1]
+        f"IP(dst='{SERVER4}',frag=2,flags='MF',id=2,proto=6)/('y'*40)"], queued=3) == [1, 1, 1]
 
 
 def test_ipv6_fragments_reach_the_flow_queue_of_worker_0(lab, start):
     probe = start("serve", *SERVICES, "workers=3", "mode=drop")
     head = f"IPv6(dst='{SERVER6}')/"
-    send(lab, lab.client, [
+    assert send(lab, probe, lab.client, [
+        head + "IPv6ExtHdrFragment(offset=4,id=4,nh=17)/('y'*40)",
         head + "IPv6ExtHdrFragment(m=1,id=1)/TCP(dport=443,flags='S')/('x'*12)",
         head + "IPv6ExtHdrFragment(offset=4,id=1,nh=6)/('y'*40)",
         head + "IPv6ExtHdrDestOpt()/IPv6ExtHdrFragment(offset=4,id=2,nh=6)/('y'*40)",
         # The first fragment ends before the TCP header.
         head + "IPv6ExtHdrFragment(m=1,id=3,nh=60)/IPv6ExtHdrDestOpt(nh=6)",
-        head + "IPv6ExtHdrFragment(offset=1,id=3,nh=60)/('y'*40)",
-        head + "IPv6ExtHdrFragment(offset=4,id=4,nh=17)/('y'*40)"])
-    assert [packet["queue"] for packet in probe.packets] == [1] * 5
+        head + "IPv6ExtHdrFragment(offset=1,id=3,nh=60)/('y'*40)"], queued=5) == [1] * 5
 
 
 def test_tcp_behind_ipv6_extension_headers_reaches_the_syn_queue(lab, start):
     probe = start("serve", *SERVICES, "workers=1", "mode=drop")
-    send(lab, lab.client, [
+    assert send(lab, probe, lab.client, [
         f"IPv6(dst='{SERVER6}')/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='S')",
-        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='A')"])
-    assert [packet["queue"] for packet in probe.packets] == [0, 1]
+        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='A')"], queued=2) == [0, 1]
 
 
 def icmp_errors(router, source, destination):
@@ -199,45 +211,48 @@ def icmp_errors(router, source, destination):
                                                     (SERVER6, CLIENT6, "2001:db8:1::9")])
 def test_icmp_errors_reach_the_worker_of_the_client_that_they_quote(lab, start, server, client, router):
     probe = start("serve", *SERVICES, "workers=7", "mode=drop")
-    head = f"IP{'v6' if ':' in server else ''}(src='{client}',dst='{server}')/"
-    send(lab, lab.client, [head + f"TCP(sport={port},dport=443,flags='A')" for port in range(40000, 40011)])
-    workers = [packet["queue"] // 2 for packet in probe.packets]
+    layer = f"IP{'v6' if ':' in server else ''}"
+    segments = [f"{layer}(src='{client}',dst='{server}')/TCP(sport={port},dport=443,flags='A')"
+                for port in range(40000, 40011)]
+    answer = f"{layer}(src='{server}',dst='{client}')/TCP(sport=443,dport=40000,flags='A')"
+    workers = [queue // 2 for queue in send(lab, probe, lab.client, segments, queued=len(segments))]
     assert len(workers) == 11 and len(set(workers)) > 1
     about_service = icmp_errors(router, server, client)(lambda port: f"sport=443,dport={port}")
     about_client = icmp_errors(router, client, server)(lambda port: f"sport={port},dport=443")
-    for space, errors, queued in ((lab.client, about_service, workers), (lab.server, about_client, workers),
-                                  (lab.client, about_client, []), (lab.server, about_service, [])):
-        probe.packets.clear()
-        send(lab, space, errors)
-        assert [packet["queue"] for packet in probe.packets] == [2 * worker + 1 for worker in queued]
+    for space, errors, last, queued in (
+            (lab.client, about_service, segments[0], workers), (lab.server, about_client, answer, workers),
+            (lab.client, about_client, segments[0], []), (lab.server, about_service, answer, [])):
+        expected = [2 * worker + 1 for worker in queued + workers[:1]]
+        assert send(lab, probe, space, errors + [last], queued=len(expected)) == expected
 
 
 def test_other_icmp_passes_untouched(lab, start):
-    probe = start("serve", *SERVICES, "workers=2", "mode=drop")
+    probe = start("serve", *SERVICES, "workers=1", "mode=drop")
     error = f"IP(dst='{SERVER4}')/ICMP(type=3,code=4)/"
     quote = f"IP(src='{SERVER4}',dst='{CLIENT4}'"
-    send(lab, lab.client, [
+    assert send(lab, probe, lab.client, [
         error + quote + ")/TCP(sport=80,dport=40000)", error + quote + ")/UDP(sport=443,dport=40000)",
         error + quote + ",options=[IPOption_NOP()]*4)/TCP(sport=443,dport=40000)",
         error.replace("type=3,code=4", "type=5") + quote + ")/TCP(sport=443,dport=40000)",
         error.replace("type=3,code=4", "type=8") + quote + ")/TCP(sport=443,dport=40000)",
-        f"IPv6(dst='{SERVER6}')/ICMPv6EchoRequest()/IPv6(src='{SERVER6}')/TCP(sport=443)"])
-    assert probe.packets == []
+        f"IPv6(dst='{SERVER6}')/ICMPv6EchoRequest()/IPv6(src='{SERVER6}')/TCP(sport=443)", A_SYN], queued=1) == [0]
 
 
 def test_other_ports_protocols_and_interfaces_pass_untouched(lab, start):
-    probe = start("serve", *SERVICES, "workers=2", "mode=drop")
-    send(lab, lab.client, [f"IP(dst='{SERVER4}')/TCP(dport=80,flags='S')",
-                           f"IP(dst='{SERVER4}')/UDP(dport=443)", f"IP(dst='{SERVER4}')/ICMP()"])
-    send(lab, lab.server, [f"IP(dst='{CLIENT4}')/TCP(sport=80,dport=5000,flags='A')",
-                           f"IP(dst='{SERVER4}')/TCP(dport=443,flags='S')"])
-    assert probe.packets == []
+    probe = start("serve", *SERVICES, "workers=1", "mode=drop")
+    assert send(lab, probe, lab.client, [
+        f"IP(dst='{SERVER4}')/TCP(dport=80,flags='S')", f"IP(dst='{SERVER4}')/UDP(dport=443)",
+        f"IP(dst='{SERVER4}')/ICMP()", A_SYN], queued=1) == [0]
+    assert send(lab, probe, lab.server, [
+        f"IP(dst='{CLIENT4}')/TCP(sport=80,dport=5000,flags='A')", f"IP(dst='{SERVER4}')/TCP(dport=443,flags='S')",
+        f"IP(dst='{CLIENT4}')/TCP(sport=443,dport=5000,flags='A')"], queued=1) == [1]
 
 
 def test_one_interface_may_be_client_and_server(lab, start):
     services = [word.replace("server=sv0", "server=cl0") for word in SERVICES]
     probe = start("serve", *services, "server=sv0", "client=sv0", "workers=2", "mode=pass")
     assert connect(lab, SERVER4, count=8, size=10)[0][1:] == ["10", "0"]
+    probe.ask()
     ports = {}
     for packet in probe.packets:
         port = packet["sport"] if packet["dst"] == SERVER4 else packet["dport"]
@@ -269,8 +284,7 @@ def test_tables_die_with_the_process(lab, start):
     assert probe.ask()["present"] == 1
     probe.process.kill()
     probe.process.wait()
-    time.sleep(0.1)
-    assert lab.execute(lab.middle, "nft", "list", "tables").stdout == ""
+    wait.until(lambda: lab.execute(lab.middle, "nft", "list", "tables").stdout == "", "the tables to go")
 
 
 def test_removal_leaves_no_table(lab, start):
@@ -283,14 +297,13 @@ def test_replacing_the_plan_is_atomic_and_keeps_counting(lab, start):
     probe = start("serve", *SERVICES, "workers=2", "mode=reply")
     flood = ("flood", f"src={CLIENT4}", f"dst={SERVER4}:443", "count=128")
     lab.execute(lab.client, probe_program(), *flood)
-    time.sleep(0.3)
-    assert probe.ask()["synacks"] == 128
+    wait_for_synacks(probe, 128)
     assert probe.ask(f"replace {SERVER4}:80")["synacks"] == 128
     tables = lab.execute(lab.middle, "nft", "list", "ruleset").stdout
     assert f"{SERVER4} . 80" in tables and "ip6" not in tables
     assert probe.ask(f"replace {SERVER4}:443")["present"] == 1
     lab.execute(lab.client, probe_program(), *flood)
-    time.sleep(0.3)
+    wait_for_synacks(probe, 256)
     assert probe.ask()["synacks"] == 256
 
 
@@ -331,9 +344,9 @@ def test_the_injector_sends_with_a_foreign_source_and_goes_on_after_an_error(lab
     listener = lab.python(lab.client, """
 from scapy.all import *
 conf.verb = 0
-sniffer = AsyncSniffer(iface='eth0', filter='tcp dst port 7777 or tcp[2:2]==7777 or ip6[42:2]==7777', started_callback=lambda: print('ready', flush=True))
-sniffer.start(); sys.stdin.readline(); time.sleep(0.3)
-for p in sniffer.stop(): print(p[TCP].sport, p.getlayer(1).src, p[TCP].chksum, flush=True)
+sniffer = AsyncSniffer(iface='eth0', filter='tcp dst port 7777 or tcp[2:2]==7777 or ip6[42:2]==7777', started_callback=lambda: print('ready', flush=True), stop_filter=lambda p: p[TCP].sport == 4)
+sniffer.start(); sniffer.join(30)
+for p in sniffer.results: print(p[TCP].sport, p.getlayer(1).src, p[TCP].chksum, flush=True)
 """)
     assert listener.stdout.readline() == "ready\n"
     source = "2001:db8:f::77" if family == 6 else "198.18.7.7"
@@ -347,11 +360,15 @@ print(line('{client}', 1)); print(line('{client}', 2, 3000)); print(line('{clien
     packets = tmp_path / "packets"
     packets.write_text(lab.execute(lab.middle, "/usr/bin/python3", "-c", code).stdout)
     done = lab.execute(lab.middle, probe_program(), "inject", str(packets))
-    listener.stdin.write("\n")
-    listener.stdin.flush()
     seen = [line.split()[:2] for line in listener.stdout]
     assert seen == [["1", source], ["3", source], ["4", source]]
     assert '"refused": 2' in done.stdout  # too big for the route, not an IP packet
+
+
+def waiting_and_dropped(lab):
+    """Of the SYN queue: packets that nobody has decided on, and those for which it had no room."""
+    first = lab.execute(lab.middle, "cat", "/proc/net/netfilter/nfnetlink_queue").stdout.splitlines()[0].split()
+    return int(first[2]), int(first[5])
 
 
 def test_packets_wait_in_the_kernel_while_nobody_reads_and_are_dropped_when_full(lab, start):
@@ -360,8 +377,9 @@ def test_packets_wait_in_the_kernel_while_nobody_reads_and_are_dropped_when_full
     os.kill(probe.first["ready"], 19)
     lab.execute(lab.client, probe_program(), "flood", f"src={CLIENT4}", f"dst={SERVER4}:443",
                 "count=17024")
+    wait.until(lambda: sum(waiting_and_dropped(lab)) >= 17024, "all to be queued or dropped")
     os.kill(probe.first["ready"], 18)
-    time.sleep(1)
+    wait.until(lambda: waiting_and_dropped(lab)[0] == 0, "the queue to be read")
     status = probe.ask()
     assert status["seen"][0] == 16384
     assert status["dropped"] == 17024 - 16384
