@@ -5,6 +5,8 @@ import pytest
 
 from . import pairs, wait
 
+PATIENCE = 30  # seconds: a FIN that is lost again and again comes after 12.8, too
+
 
 def service_name(name, family):
     return f"{name}-ip{family}"
@@ -41,6 +43,6 @@ class Ending:
 
 def _become(look, wanted, what):
     try:
-        wait.until(lambda: look() == wanted, what)
+        wait.until(lambda: look() == wanted, what, PATIENCE)
     except TimeoutError:
         pytest.fail(f"{what} say {look()} instead of {wanted}")
