@@ -25,7 +25,8 @@ SYNS = "tcp dport 80 tcp flags & (syn | ack) == syn counter name seen"
 
 
 # What may be dropped of real connections while packets get lost; never a SYN.
-NOT_A_SYN = {"unknown_segment", "out_of_window", "early_data_out_of_order"}
+NOT_A_SYN = {"unknown_segment", "out_of_window", "replayed_cookie",
+             "early_data_out_of_order", "early_data_duplicate", "early_data_full"}
 
 
 def syns(daemon):

@@ -99,17 +99,20 @@ inline void rewrite(Bytes bytes, bool gso) {
     write_checksums(packet);
 }
 
+// "id" is the identification of IPv4, or half of the flow label of IPv6: what a test numbers by.
 inline std::string describe(Bytes bytes) {
-  if (!is_plain_tcp(bytes)) return "\"tcp\": 0";
+  const std::uint16_t id = load16(bytes.subspan(bytes[0] >> 4 == 6 ? 2 : 4));
+  if (!is_plain_tcp(bytes)) return fmt::format(R"("tcp": 0, "id": {})", id);
   const View packet = view(bytes);
   const std::size_t half = packet.addresses.size() / 2;
   const auto address = [&](Bytes at) {
     return wire::to_string(packet.ipv6 ? wire::Address::from_ipv6(at.first<16>())
                                        : wire::Address::from_ipv4(at.first<4>()));
   };
-  return fmt::format(R"("tcp": 1, "src": "{}", "dst": "{}", "sport": {}, "dport": {}, "flags": {})",
-                     address(packet.addresses), address(packet.addresses.subspan(half)),
-                     load16(packet.tcp), load16(packet.tcp.subspan(2)), packet.tcp[13]);
+  return fmt::format(
+      R"("tcp": 1, "id": {}, "src": "{}", "dst": "{}", "sport": {}, "dport": {}, "flags": {})", id,
+      address(packet.addresses), address(packet.addresses.subspan(half)), load16(packet.tcp),
+      load16(packet.tcp.subspan(2)), packet.tcp[13]);
 }
 
 inline std::vector<std::uint8_t> make_syn(const wire::Address& source, const wire::Endpoint& target,

@@ -86,7 +86,8 @@ def connect(lab, address, count=1, size=10):
 
 
 def send(lab, probe, space, lines, queued):
-    """Sends packets given as Scapy expressions, through layer 3; the queues of those that get into one.
+    """Sends packets given as Scapy expressions, through layer 3; the queues of those that get into one,
+    by the packets' id or fl: of several queues any may be read first.
 
     Where one must not, the last one must: when it is there, those before it would be.
     """
@@ -95,7 +96,7 @@ def send(lab, probe, space, lines, queued):
     lab.execute(space, "/usr/bin/python3", "-c", code)
     wait.until(lambda: len(probe.packets) >= queued, f"{queued} packets to be queued")
     probe.ask()  # answered after what it has read before
-    return [packet["queue"] for packet in probe.packets]
+    return [packet["queue"] for packet in sorted(probe.packets, key=lambda packet: packet["id"])]
 
 
 def wait_for_synacks(probe, count):
@@ -194,34 +195,36 @@ def test_ipv6_fragments_reach_the_flow_queue_of_worker_0(lab, start):
 def test_tcp_behind_ipv6_extension_headers_reaches_the_syn_queue(lab, start):
     probe = start("serve", *SERVICES, "workers=1", "mode=drop")
     assert send(lab, probe, lab.client, [
-        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='S')",
-        f"IPv6(dst='{SERVER6}')/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='A')"], queued=2) == [0, 1]
+        f"IPv6(dst='{SERVER6}',fl=1)/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='S')",
+        f"IPv6(dst='{SERVER6}',fl=2)/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/TCP(dport=443,flags='A')"], queued=2) == [0, 1]
 
 
 def icmp_errors(router, source, destination):
     """A router's errors about eleven segments from source to destination, as Scapy expressions."""
     v6 = ":" in source
-    outer = f"IPv6(src='{router}',dst='{source}')/ICMPv6PacketTooBig(mtu=1280)/" if v6 else \
-        f"IP(src='{router}',dst='{source}')/ICMP(type=3,code=4,nexthopmtu=1280)/"
+    outer = f"IPv6(src='{router}',dst='{source}',fl=ID)/ICMPv6PacketTooBig(mtu=1280)/" if v6 else \
+        f"IP(src='{router}',dst='{source}',id=ID)/ICMP(type=3,code=4,nexthopmtu=1280)/"
     inner = f"IP{'v6' if v6 else ''}(src='{source}',dst='{destination}')/"
-    return lambda ports: [outer + inner + f"TCP({ports(client)},flags='A')" for client in range(40000, 40011)]
+    return lambda ports: [outer.replace("ID", str(client)) + inner + f"TCP({ports(client)},flags='A')"
+                          for client in range(40000, 40011)]
 
 
 @pytest.mark.parametrize("server, client, router", [(SERVER4, CLIENT4, "203.0.113.9"),
                                                     (SERVER6, CLIENT6, "2001:db8:1::9")])
 def test_icmp_errors_reach_the_worker_of_the_client_that_they_quote(lab, start, server, client, router):
     probe = start("serve", *SERVICES, "workers=7", "mode=drop")
-    layer = f"IP{'v6' if ':' in server else ''}"
-    segments = [f"{layer}(src='{client}',dst='{server}')/TCP(sport={port},dport=443,flags='A')"
+    layer, number = ("IPv6", "fl") if ":" in server else ("IP", "id")
+    segments = [f"{layer}(src='{client}',dst='{server}',{number}={port})/TCP(sport={port},dport=443,flags='A')"
                 for port in range(40000, 40011)]
-    answer = f"{layer}(src='{server}',dst='{client}')/TCP(sport=443,dport=40000,flags='A')"
+    last_segment = segments[0].replace(f"{number}=40000", f"{number}=50000")
+    answer = f"{layer}(src='{server}',dst='{client}',{number}=50000)/TCP(sport=443,dport=40000,flags='A')"
     workers = [queue // 2 for queue in send(lab, probe, lab.client, segments, queued=len(segments))]
     assert len(workers) == 11 and len(set(workers)) > 1
     about_service = icmp_errors(router, server, client)(lambda port: f"sport=443,dport={port}")
     about_client = icmp_errors(router, client, server)(lambda port: f"sport={port},dport=443")
     for space, errors, last, queued in (
-            (lab.client, about_service, segments[0], workers), (lab.server, about_client, answer, workers),
-            (lab.client, about_client, segments[0], []), (lab.server, about_service, answer, [])):
+            (lab.client, about_service, last_segment, workers), (lab.server, about_client, answer, workers),
+            (lab.client, about_client, last_segment, []), (lab.server, about_service, answer, [])):
         expected = [2 * worker + 1 for worker in queued + workers[:1]]
         assert send(lab, probe, space, errors + [last], queued=len(expected)) == expected
 
