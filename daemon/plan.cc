@@ -15,12 +15,6 @@ Number share(Number whole, unsigned parts, unsigned part) {
   return whole / parts + (part < whole % parts ? 1 : 0);
 }
 
-// What one connection may hold, in the blocks that the pool consists of.
-std::uint64_t one_connections_blocks(const config::EarlyData& early_data) {
-  constexpr std::uint64_t block = handshake::EarlyData::block_size;
-  return (early_data.per_connection_bytes + block - 1) / block * block;
-}
-
 }  // namespace
 
 handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
@@ -95,8 +89,9 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.idle = settings.splice.idle;
   result.early_data_per_connection =
       static_cast<std::uint32_t>(settings.splice.early_data.per_connection_bytes);
-  result.early_data_total = std::max(share(settings.splice.early_data.total_bytes, workers, worker),
-                                     one_connections_blocks(settings.splice.early_data));
+  result.early_data_total =
+      std::max<std::uint64_t>(share(settings.splice.early_data.total_bytes, workers, worker),
+                              handshake::EarlyData::memory_of(result.early_data_per_connection));
   result.server_mtu = host.server_mtu;
   result.reset_unknown_segments =
       settings.splice.unknown_segments == config::UnknownSegments::reset;

@@ -8,13 +8,13 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string_view>
 
+#include "daemon/io/descriptor.h"
 #include "proxy/wire/bytes.h"
 
 namespace synward::io {
@@ -42,6 +42,14 @@ std::optional<wire::Address> read_address(const sockaddr* from) {
   return wire::Address::from_ipv6(address.sin6_addr.s6_addr);
 }
 
+// One of netdevice(7)'s questions about an interface. False without an answer.
+bool ask(const std::string& name, unsigned long question, ifreq& request) {
+  if (name.size() >= IFNAMSIZ) return false;
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  return any.valid() && ioctl(any.get(), question, &request) == 0;
+}
+
 }  // namespace
 
 std::vector<std::string> interface_names() {
@@ -59,28 +67,16 @@ std::expected<std::uint32_t, int> interface_index(const std::string& name) {
 }
 
 bool is_bridge(const std::string& name) {
-  if (name.size() >= IFNAMSIZ) return false;
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
   ethtool_drvinfo driver{};
   driver.cmd = ETHTOOL_GDRVINFO;
   ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_data = reinterpret_cast<char*>(&driver);
-  const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
-  close(fd);
-  return known && std::string_view(driver.driver) == "bridge";
+  return ask(name, SIOCETHTOOL, request) && std::string_view(driver.driver) == "bridge";
 }
 
 std::optional<std::uint32_t> interface_mtu(const std::string& name) {
-  if (name.size() >= IFNAMSIZ) return std::nullopt;
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::nullopt;
   ifreq request{};
-  std::memcpy(request.ifr_name, name.data(), name.size());
-  const bool found = ioctl(fd, SIOCGIFMTU, &request) == 0;
-  close(fd);
-  if (!found) return std::nullopt;
+  if (!ask(name, SIOCGIFMTU, request)) return std::nullopt;
   return static_cast<std::uint32_t>(request.ifr_mtu);
 }
 
@@ -120,18 +116,15 @@ std::vector<wire::Address> broadcasts_of(const ifaddrs* list) {
 }
 
 bool has_route(const wire::Address& ipv4) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return true;  // not known to have none
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any.valid()) return true;  // not known to have none
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(9);
   std::memcpy(&address.sin_addr, ipv4.ipv4().data(), 4);
   // A datagram socket that connects only looks for its route.
-  const bool found =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      (errno != ENETUNREACH && errno != EHOSTUNREACH);
-  close(fd);
-  return found;
+  return connect(any.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+         (errno != ENETUNREACH && errno != EHOSTUNREACH);
 }
 
 }  // namespace synward::io

@@ -23,8 +23,7 @@
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain forward { type filter hook forward priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
-//       counter name synacks_passed }                # in place; by raw socket they are not
-//       forwarded
+//       counter name synacks_passed }                # those in place
 //
 // The client's address and port are hashed in both directions, with one seed and in one layout
 // (the address, the port, two zero bytes), so both reach the same worker, NAT or not; an ICMP error

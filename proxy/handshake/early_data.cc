@@ -30,10 +30,8 @@ void EarlyData::set_bounds(const EarlyDataSettings& settings) {
 
 bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data) {
   if (data.size() > per_connection_ || held.bytes > per_connection_ - data.size()) return false;
-  // The last block is full if and only if `bytes` is a multiple of the size: room is 0 then.
-  const std::size_t room = (block_size - held.bytes % block_size) % block_size;
-  const std::size_t beyond = data.size() - std::min(room, data.size());
-  const std::size_t blocks_needed = (beyond + block_size - 1) / block_size;
+  const auto bytes = held.bytes + static_cast<std::uint32_t>(data.size());
+  const std::uint32_t blocks_needed = (memory_of(bytes) - memory_of(held.bytes)) / block_size;
   if (blocks_needed > blocks_max_ - std::min(blocks_used_, blocks_max_)) return false;
 
   while (!data.empty()) {
