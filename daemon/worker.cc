@@ -273,7 +273,7 @@ void Worker::reset_connections() {
   }
 }
 
-engine::Arrived Worker::side_of(unsigned interface) const {
+engine::Ingress Worker::side_of(unsigned interface) const {
   return {std::ranges::find(client_interfaces_, interface) != client_interfaces_.end(),
           std::ranges::find(server_interfaces_, interface) != server_interfaces_.end()};
 }

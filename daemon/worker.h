@@ -88,7 +88,7 @@ class Worker {
   void tick(Instant now);
   Ready wait(Instant now);
   void reset_connections();
-  engine::Arrived side_of(unsigned interface) const;  // 0: this host's own ICMP error
+  engine::Ingress side_of(unsigned interface) const;  // 0: this host's own ICMP error
 
   const WorkerPlan plan_;
   io::NfQueue syn_queue_, flow_queue_;

@@ -38,8 +38,7 @@ std::optional<QueueStatistics> parse_line(std::string_view line) {
                          .port_id = static_cast<std::uint32_t>(column[1]),
                          .waiting = static_cast<std::uint64_t>(column[2]),
                          .dropped_full = static_cast<std::uint64_t>(column[5]),
-                         .dropped_socket = static_cast<std::uint64_t>(column[6]),
-                         .last_id = static_cast<std::uint64_t>(column[7])};
+                         .dropped_socket = static_cast<std::uint64_t>(column[6])};
 }
 
 }  // namespace

@@ -15,7 +15,6 @@ struct QueueStatistics {
   std::uint64_t waiting = 0;         // packets without a verdict
   std::uint64_t dropped_full = 0;    // queue_dropped: max_length reached
   std::uint64_t dropped_socket = 0;  // user_dropped: receive buffer full
-  std::uint64_t last_id = 0;         // packets queued so far (32 bits, wraps)
   bool operator==(const QueueStatistics&) const = default;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 // -weight / ln(u) for a hash u between 0 and 1: the highest of these is a backend's as often as its
 // share of the weights, and a weight that changes moves only what it gains or loses.
-double score(const flow::HashKey& key, const flow::HalfOpenKey& connection,
+double score(const flow::HashKey& key, const flow::ConnectionKey& connection,
              const wire::Endpoint& backend, std::uint32_t weight) {
   std::array<__u64, 5> words{};
   std::memcpy(words.data(), connection.client.bytes.data(), 16);
@@ -49,8 +49,8 @@ std::uint64_t Choice::tried_bit(std::uint16_t listen, std::uint16_t position) co
       static_cast<std::size_t>(std::ranges::find(candidates, position) - candidates.begin()));
 }
 
-std::optional<std::uint16_t> Choice::next(const flow::HalfOpenKey& connection, std::uint64_t tried,
-                                          Instant now) const {
+std::optional<std::uint16_t> Choice::next(const flow::ConnectionKey& connection,
+                                          std::uint64_t tried, Instant now) const {
   const Listen& listen = directory_.listen(connection.listen);
   std::optional<std::uint16_t> best;
   double best_score = 0;

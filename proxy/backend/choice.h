@@ -29,7 +29,7 @@ class Choice {
   std::uint64_t tried_bit(std::uint16_t listen, std::uint16_t position) const;
   // Among the listen's candidates that are not in `tried`: the best one that did
   // not fail lately, else the best one; nullopt when all were tried.
-  std::optional<std::uint16_t> next(const flow::HalfOpenKey& connection, std::uint64_t tried,
+  std::optional<std::uint16_t> next(const flow::ConnectionKey& connection, std::uint64_t tried,
                                     Instant now) const;
   void failed(std::uint16_t service, std::uint16_t position, Instant now);
 

@@ -83,7 +83,7 @@ struct Arrival {
   Instant now;
   const wire::Segment& segment;
   Side from = Side::client;
-  flow::HalfOpenKey key;  // the client, and the listen it called
+  flow::ConnectionKey key;  // the client, and the listen it called
   ServiceState& service;
   Outbox& out;
 };
@@ -149,7 +149,7 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenE
 
 // --- life of a flow (lifecycle.cc) ---
 // A redeemed connection; nullptr if there is no room.
-flow::Flow* open_flow(Core& core, const flow::HalfOpenKey& key, Instant now);
+flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key, Instant now);
 ServiceState& service_of(Core& core, const flow::Flow& flow);
 // Sends the (next) SYN to the flow's backend and arms its timer.
 void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the engine can ask for. It decides; daemon/perform does.
+// What the engine can ask for. It decides; daemon/worker.cc does.
 #pragma once
 #include <cstdint>
 #include <span>

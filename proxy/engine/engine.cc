@@ -53,15 +53,15 @@ struct Engine::State : Core {
     return loopback_or_unspecified || source.bytes[0] == 0xff;
   }
 
-  Decision no_segment(const wire::Refused& refused, Arrived arrived);
-  Decision on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived, Outbox& out);
+  Decision no_segment(const wire::Refused& refused, Ingress ingress);
+  Decision on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
   flow::Flow* find_before_backend(const Segment& segment, std::span<const std::uint16_t> listens);
   std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
 };
 
-Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived arrived,
+Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Ingress ingress,
                            Outbox& out) {
   // 1. Bytes become a segment, or an ICMP error about one, or a reason why not.
   const auto ip = wire::parse_ip(packet.bytes, packet.original_length);
@@ -69,25 +69,25 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Arrived 
   if (ip->protocol != wire::protocol_tcp) {
     const auto error = wire::parse_icmp_error(packet, *ip);
     if (!error) return drop(state_->counters.none(), error.error());
-    return state_->on_icmp_error(now, *error, arrived, out);
+    return state_->on_icmp_error(now, *error, ingress, out);
   }
   const auto segment = wire::parse_segment(packet, *ip);
-  if (!segment) return state_->no_segment(segment.error(), arrived);
+  if (!segment) return state_->no_segment(segment.error(), ingress);
 
   // 2. Whose side is it from? The rules queue by interface; one interface may be both.
-  if (arrived.from_client_side) {
+  if (ingress.from_client_side) {
     const auto listens = state_->directory.find_listens(segment->destination);
     if (!listens.empty()) return state_->from_client(now, *segment, listens, out);
   }
-  if (arrived.from_server_side) {
+  if (ingress.from_server_side) {
     if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
   }
   return drop(state_->counters.none(), synward_reason_not_a_service);
 }
 
 // 1'. What is for a service counts there.
-Decision Engine::State::no_segment(const wire::Refused& refused, Arrived arrived) {
-  if (arrived.from_client_side && refused.destination) {
+Decision Engine::State::no_segment(const wire::Refused& refused, Ingress ingress) {
+  if (ingress.from_client_side && refused.destination) {
     const auto listens = directory.find_listens(*refused.destination);
     if (!listens.empty()) return drop(service_of(listens.front()).counters, refused.reason);
   }
@@ -97,14 +97,14 @@ Decision Engine::State::no_segment(const wire::Refused& refused, Arrived arrived
 // 2''. An error goes against the direction of what it quotes: from the client's side comes what is
 // about a segment of the service, from the servers' side what is about a segment for a backend.
 // This host's own errors are about either.
-Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error, Arrived arrived,
+Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress,
                                       Outbox& out) {
-  const bool own = !arrived.from_client_side && !arrived.from_server_side;
-  if (arrived.from_client_side || own) {
+  const bool own = !ingress.from_client_side && !ingress.from_server_side;
+  if (ingress.from_client_side || own) {
     const auto listens = directory.find_listens(error.source);
     if (!listens.empty()) return error_for_backend(*this, error, listens);
   }
-  if (arrived.from_server_side || own) {
+  if (ingress.from_server_side || own) {
     // Of this machine's own connections with a backend, a learning SYN among them.
     if (own_addresses.contains(error.source.address)) return pass();
     const auto listens = directory.listens_before(error.destination);

@@ -13,13 +13,13 @@ namespace synward::engine {
 
 // Which interfaces a packet came through. An interface may be both. Neither: the packet is an ICMP
 // error of this host's own, which forwards the segments and cannot forward one.
-struct Arrived {
+struct Ingress {
   bool from_client_side = true;
   bool from_server_side = true;
 };
 
 // One worker's decisions: a function of bytes, what it remembers, and `now`. Makes no system call,
-// reads no clock, takes no lock, and allocates nothing after construction.
+// reads no clock, takes no lock, and no packet and no tick allocates.
 class Engine {
  public:
   Engine(const EngineSettings& settings, Counters& counters, Instant now);
@@ -28,7 +28,7 @@ class Engine {
   ~Engine();
 
   // The steps of a packet, in order: read on_packet in engine.cc first.
-  Decision on_packet(Instant now, const wire::PacketView& packet, Arrived arrived, Outbox& out);
+  Decision on_packet(Instant now, const wire::PacketView& packet, Ingress ingress, Outbox& out);
 
   // Timers that are due: retransmissions, expiries, idle connections. Stops when `out` is nearly
   // full; then next_deadline() is in the past, and the caller comes back after sending.

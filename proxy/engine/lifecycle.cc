@@ -101,7 +101,7 @@ void count_states(ServiceCounters& counters, const tcp::Connection& before,
   }
 }
 
-Flow* open_flow(Core& core, const flow::HalfOpenKey& key, Instant now) {
+Flow* open_flow(Core& core, const flow::ConnectionKey& key, Instant now) {
   Flow* flow = core.flows.insert(key);
   if (flow == nullptr) {
     Flow* oldest = core.flows.oldest_lingering();  // T4

@@ -88,7 +88,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
   std::optional<handshake::Redeemed> redeemed;
   if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry, offers);
   const bool from_queue = redeemed.has_value();
-  if (!redeemed) redeemed = handshake::redeem(core.keys, arrival.now, ack, offers.all());
+  if (!redeemed) redeemed = handshake::read_cookie(core.keys, arrival.now, ack, offers.all());
   if (!redeemed) return unknown(core, arrival);
   if (core.spent_cookies.contains(arrival.key, ack.ack - 1, arrival.now)) {  // C8
     counters.cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].add();

@@ -36,7 +36,7 @@ struct HeldData {
 // A redeemed connection. P8: at most 256 bytes. Index-linked and free of pointers, so that a
 // successor process can map it.
 struct Flow {
-  HalfOpenKey key;
+  ConnectionKey key;
   std::uint32_t hash_next = 0;  // beside the key: a lookup reads both
   std::uint16_t service = 0;
   std::uint16_t backend = 0;  // index within the service's list

@@ -21,14 +21,10 @@ Duration WaitSchedule::wait(std::uint8_t waits_passed) const {
   return synack_timeout * (std::int64_t{1} << waits_passed);
 }
 
-Duration WaitSchedule::life() const {
-  return synack_timeout * ((std::int64_t{2} << retries) - 1);
-}
-
 HalfOpenQueue::HalfOpenQueue(std::uint32_t capacity, const HashKey& key, Instant start)
     : entries_(capacity, key), timers_(entries_.data(), start), by_prefix_(key) {}
 
-HalfOpenEntry* HalfOpenQueue::insert(const HalfOpenKey& key, Instant now, Duration first_wait) {
+HalfOpenEntry* HalfOpenQueue::insert(const ConnectionKey& key, Instant now, Duration first_wait) {
   HalfOpenEntry* const entry = entries_.insert(key);
   if (entry == nullptr) return nullptr;
   entry->challenged_us = microseconds(now);

@@ -15,7 +15,7 @@ namespace synward::flow {
 
 // A challenge that was sent and not yet redeemed (RFC 9293 SYN-RECEIVED). H1: at most 64 bytes.
 struct HalfOpenEntry {
-  HalfOpenKey key;
+  ConnectionKey key;
   std::uint32_t client_isn, challenge_isn;
   std::uint32_t client_tsval;
   synward_client_offer offer;
@@ -40,7 +40,6 @@ struct WaitSchedule {
   std::uint8_t retries;  // at most 30
 
   Duration wait(std::uint8_t waits_passed) const;
-  Duration life() const;
   bool over(const HalfOpenEntry& entry) const { return entry.waits > retries; }
 };
 
@@ -53,10 +52,10 @@ class HalfOpenQueue {
 
   std::uint32_t size() const { return entries_.size(); }
   std::uint32_t capacity() const { return entries_.capacity(); }
-  HalfOpenEntry* find(const HalfOpenKey& key) { return entries_.find(key); }
+  HalfOpenEntry* find(const ConnectionKey& key) { return entries_.find(key); }
   // A zeroed entry with its key, challenged_us and timer (`first_wait`) set, youngest; nullptr when
   // full. The key must not be in the queue.
-  HalfOpenEntry* insert(const HalfOpenKey& key, Instant now, Duration first_wait);
+  HalfOpenEntry* insert(const ConnectionKey& key, Instant now, Duration first_wait);
   void erase(HalfOpenEntry& entry);
   HalfOpenEntry* oldest();  // by insertion; nullptr if empty
 

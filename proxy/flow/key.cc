@@ -20,7 +20,7 @@ Words words_of(const wire::Address& address) {
 
 }  // namespace
 
-std::uint64_t keyed_hash(const HashKey& hash_key, const HalfOpenKey& key) {
+std::uint64_t keyed_hash(const HashKey& hash_key, const ConnectionKey& key) {
   Words words = words_of(key.client);
   words[2] = __u64{key.client_port} << 16 | key.listen;
   return synward_siphash(hash_key[0], hash_key[1], words.data(), 3);

@@ -34,7 +34,7 @@ class KeyedPool {
   }
   Node* data() { return nodes_.data(); }
 
-  Node* find(const HalfOpenKey& key) {
+  Node* find(const ConnectionKey& key) {
     for (std::uint32_t link = buckets_[bucket_of(key)]; link != 0;
          link = nodes_[link - 1].hash_next)
       if (nodes_[link - 1].key == key) return &nodes_[link - 1];
@@ -42,7 +42,7 @@ class KeyedPool {
   }
 
   // A value-initialised node with its key; nullptr when full. The key must not be in the pool.
-  Node* insert(const HalfOpenKey& key) {
+  Node* insert(const ConnectionKey& key) {
     if (size_ == capacity()) return nullptr;
     const std::uint32_t index = take();
     Node& node = nodes_[index];
@@ -69,7 +69,7 @@ class KeyedPool {
   }
 
  private:
-  std::size_t bucket_of(const HalfOpenKey& key) const {
+  std::size_t bucket_of(const ConnectionKey& key) const {
     return keyed_hash(hash_key_, key) & (buckets_.size() - 1);
   }
   std::uint32_t take() {

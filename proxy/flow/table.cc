@@ -6,7 +6,7 @@ namespace synward::flow {
 FlowTable::FlowTable(std::uint32_t capacity, const HashKey& key, Instant start)
     : flows_(capacity, key), timers_(flows_.data(), start) {}
 
-Flow* FlowTable::insert(const HalfOpenKey& key) {
+Flow* FlowTable::insert(const ConnectionKey& key) {
   Flow* const flow = flows_.insert(key);
   if (flow != nullptr) flow->live = true;
   return flow;

@@ -19,9 +19,9 @@ class FlowTable {
 
   std::uint32_t size() const { return flows_.size(); }
   std::uint32_t capacity() const { return flows_.capacity(); }
-  Flow* find(const HalfOpenKey& key) { return flows_.find(key); }
+  Flow* find(const ConnectionKey& key) { return flows_.find(key); }
   // A default Flow with its key, unarmed; nullptr when full. The key must not be in the table.
-  Flow* insert(const HalfOpenKey& key);
+  Flow* insert(const ConnectionKey& key);
   void erase(Flow& flow);  // disarms, unlinks
 
   void linger(Flow& flow);    // to the end of the lingering list; no effect if it is there

@@ -46,8 +46,6 @@ class TimerWheel {
     tick_ = ticks_passed(start);
   }
 
-  bool armed(std::uint32_t index) const { return nodes_[index].timer_slot != timer_disarmed; }
-
   // Re-arms an armed node. One whose deadline is beyond the horizon is popped about 137 s from now:
   // whoever uses such deadlines looks at them when a node is popped. One in the past is popped
   // next.

@@ -140,8 +140,8 @@ wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake&
   return syn_ack;
 }
 
-std::optional<Redeemed> redeem(Keyring& keys, Instant now, const wire::Segment& ack,
-                               std::span<const ServiceOffer> offers) {
+std::optional<Redeemed> read_cookie(Keyring& keys, Instant now, const wire::Segment& ack,
+                                    std::span<const ServiceOffer> offers) {
   if (!ack.has(wire::flag_ack) || ack.has(wire::flag_syn) || ack.has(wire::flag_rst)) {
     return std::nullopt;
   }

@@ -72,8 +72,8 @@ struct Redeemed {
 // zero-window probe), the candidate epochs and the given offers (current, previous: drop that one
 // 128 s after the change, for each one tried doubles the odds of a guess). SYN and RST redeem
 // nothing.
-std::optional<Redeemed> redeem(Keyring& keys, Instant now, const wire::Segment& ack,
-                               std::span<const ServiceOffer> offers);
+std::optional<Redeemed> read_cookie(Keyring& keys, Instant now, const wire::Segment& ack,
+                                    std::span<const ServiceOffer> offers);
 
 // The same for a handshake that the half-open queue knows: which of the offers its challenge_isn
 // was made with, if any and if it is still valid.

@@ -19,7 +19,7 @@ SpentCookies::SpentCookies(std::uint32_t capacity, const flow::HashKey& key)
     : hash_key_(key), slots_(std::bit_ceil(std::max<std::size_t>(capacity, bucket_slots))) {}
 
 // The cookie is mixed in without the key: it cannot be chosen, and the key's part is unknown.
-SpentCookies::Place SpentCookies::place_of(const flow::HalfOpenKey& client,
+SpentCookies::Place SpentCookies::place_of(const flow::ConnectionKey& client,
                                            wire::SeqNumber cookie) const {
   constexpr std::uint64_t odd = 0x9e3779b97f4a7c15U;
   const std::uint64_t hash = flow::keyed_hash(hash_key_, client) ^ cookie.value() * odd;
@@ -27,7 +27,7 @@ SpentCookies::Place SpentCookies::place_of(const flow::HalfOpenKey& client,
   return {(hash & (buckets - 1)) * bucket_slots, static_cast<std::uint32_t>(hash >> 32)};
 }
 
-bool SpentCookies::add(const flow::HalfOpenKey& client, wire::SeqNumber cookie, Instant until,
+bool SpentCookies::add(const flow::ConnectionKey& client, wire::SeqNumber cookie, Instant until,
                        Instant now) {
   const Place place = place_of(client, cookie);
   Slot* soonest = &slots_[place.first];
@@ -40,7 +40,7 @@ bool SpentCookies::add(const flow::HalfOpenKey& client, wire::SeqNumber cookie, 
   return room;
 }
 
-bool SpentCookies::contains(const flow::HalfOpenKey& client, wire::SeqNumber cookie,
+bool SpentCookies::contains(const flow::ConnectionKey& client, wire::SeqNumber cookie,
                             Instant now) const {
   const Place place = place_of(client, cookie);
   const std::uint32_t present = seconds_of(now);

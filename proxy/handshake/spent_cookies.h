@@ -19,8 +19,8 @@ class SpentCookies {
   SpentCookies(std::uint32_t capacity, const flow::HashKey& key);
 
   // False if one that had not expired was forgotten for it.
-  bool add(const flow::HalfOpenKey& client, wire::SeqNumber cookie, Instant until, Instant now);
-  bool contains(const flow::HalfOpenKey& client, wire::SeqNumber cookie, Instant now) const;
+  bool add(const flow::ConnectionKey& client, wire::SeqNumber cookie, Instant until, Instant now);
+  bool contains(const flow::ConnectionKey& client, wire::SeqNumber cookie, Instant now) const;
 
  private:
   struct Slot {
@@ -32,7 +32,7 @@ class SpentCookies {
     std::size_t first;  // slot of the bucket
     std::uint32_t tag;
   };
-  Place place_of(const flow::HalfOpenKey& client, wire::SeqNumber cookie) const;
+  Place place_of(const flow::ConnectionKey& client, wire::SeqNumber cookie) const;
 
   flow::HashKey hash_key_;
   flow::ZeroedArray<Slot> slots_;

@@ -30,8 +30,4 @@ class SeqNumber {
   std::uint32_t value_ = 0;
 };
 
-constexpr SeqNumber later(SeqNumber a, SeqNumber b) {
-  return a < b ? b : a;
-}
-
 }  // namespace synward::wire

@@ -26,8 +26,8 @@ ServicePlan plan(const std::vector<std::uint32_t>& weights) {
   return result;
 }
 
-flow::HalfOpenKey connection(int number) {
-  flow::HalfOpenKey result{};
+flow::ConnectionKey connection(int number) {
+  flow::ConnectionKey result{};
   result.client = *wire::parse_address("192.0.2.1");
   result.client.bytes[14] = static_cast<std::uint8_t>(number >> 14);
   result.client_port = static_cast<std::uint16_t>(1024 + (number & 0x3fff));

@@ -79,12 +79,12 @@ class Harness {
   }
 
   // Hands a segment to the engine; what left because of it is in `left`, the verdict is returned.
-  Verdict arrive(const SegmentToSend& what, Arrived side) {
+  Verdict arrive(const SegmentToSend& what, Ingress side) {
     std::vector<std::uint8_t> bytes(wire::emitted_length_max(what));
     bytes.resize(wire::emit(bytes, what));
     return arrive_bytes(bytes, side);
   }
-  Verdict arrive_bytes(std::vector<std::uint8_t>& bytes, Arrived side) {
+  Verdict arrive_bytes(std::vector<std::uint8_t>& bytes, Ingress side) {
     left.clear();
     passed_error.clear();
     const Decision decision = engine().on_packet(

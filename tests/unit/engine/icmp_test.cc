@@ -8,9 +8,9 @@ namespace {
 using test::Bytes;
 using test::IcmpBuilder;
 
-constexpr Arrived client_side{true, false};
-constexpr Arrived server_side{false, true};
-constexpr Arrived this_host{false, false};
+constexpr Ingress client_side{true, false};
+constexpr Ingress server_side{false, true};
+constexpr Ingress this_host{false, false};
 
 struct Case {
   bool ipv6, listed;
@@ -51,7 +51,7 @@ class IcmpErrors : public ::testing::TestWithParam<Case>, public Harness {
     segment.payload = data;
     return bytes_of(segment);
   }
-  Verdict arrive_error(const IcmpBuilder& icmp, Arrived side) {
+  Verdict arrive_error(const IcmpBuilder& icmp, Ingress side) {
     Bytes bytes = icmp.build();
     return arrive_bytes(bytes, side);
   }
@@ -266,7 +266,7 @@ INSTANTIATE_TEST_SUITE_P(All, IcmpToOurSyn, ::testing::Values(Case{false, true},
                          [](const auto& each) { return each.param.ipv6 ? "IPv6" : "IPv4"; });
 
 TEST_P(IcmpToOurSyn, UnreachableMeansTheNextBackendAtOnce) {
-  for (const Arrived side : {server_side, this_host}) {
+  for (const Ingress side : {server_side, this_host}) {
     client.port += 1;
     start();
     const Endpoint first = backend;

@@ -89,7 +89,7 @@ class RandomTraffic : public ::testing::TestWithParam<std::uint32_t>, public Har
     }
   }
 
-  void send_data(SegmentToSend& segment, std::uint32_t& next, Arrived side) {
+  void send_data(SegmentToSend& segment, std::uint32_t& next, Ingress side) {
     segment.payload = std::span(bytes_).first(below(3000));
     if (one_in(4)) segment.flags |= wire::flag_fin;
     if (arrive(segment, side) != Verdict::forward) return;

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using flow::boot;
+using flow::ConnectionKey;
 using flow::HalfOpenEntry;
-using flow::HalfOpenKey;
 using flow::spread_key;
 
 // A backlog of 100: pressure from 80 on, calm again at 50.
@@ -22,7 +22,7 @@ struct AdmissionTest : testing::Test {
       boot};
 
   // As the engine does; nullptr if answered statelessly.
-  HalfOpenEntry* arrive(const HalfOpenKey& key, Instant now) {
+  HalfOpenEntry* arrive(const ConnectionKey& key, Instant now) {
     const auto decision = admission.decide(queue, key.client, now);
     if (decision.displace != nullptr) queue.erase(*decision.displace);
     return decision.remember ? queue.insert(key, now, 1s) : nullptr;

@@ -25,8 +25,8 @@ TEST(SourcePrefix, of_ipv4_does_not_fall_together_in_one_ipv6_prefix) {
 }
 
 TEST(KeyedHash, depends_on_every_part_of_the_key_and_on_the_secret) {
-  const HalfOpenKey key{.client = address("192.0.2.1"), .client_port = 1, .listen = 2};
-  HalfOpenKey other_client = key, other_port = key, other_listen = key;
+  const ConnectionKey key{.client = address("192.0.2.1"), .client_port = 1, .listen = 2};
+  ConnectionKey other_client = key, other_port = key, other_listen = key;
   other_client.client = address("192.0.2.2");
   other_port.client_port = 2;
   other_listen.listen = 1;

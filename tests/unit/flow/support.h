@@ -23,7 +23,7 @@ inline wire::Address ipv4_client(std::uint32_t number) {
 }
 
 // One client per number; successive numbers are of different /24.
-inline HalfOpenKey spread_key(std::uint32_t number) {
+inline ConnectionKey spread_key(std::uint32_t number) {
   const std::uint32_t swapped = (number & 0xff) << 16 | (number & 0xff00) | (number >> 16 & 0xff);
   return {.client = ipv4_client(swapped),
           .client_port = static_cast<std::uint16_t>(1024 + (number >> 24)),

@@ -137,7 +137,7 @@ TEST_P(Redeem, AcceptsWhatANodeUpToFourSecondsAheadMade) {
 TEST_P(Redeem, AcceptsWhatAnotherNodeWithTheSameMasterKeyMade) {
   const wire::Segment ack = acknowledgement(modern);
   Keyring other(test_master, wall_offset + 3600s);  // booted an hour later
-  EXPECT_TRUE(redeem(other, now - 3600s, ack, {&full_offer, 1}));
+  EXPECT_TRUE(read_cookie(other, now - 3600s, ack, {&full_offer, 1}));
 }
 
 TEST_P(Redeem, RefusesWhatAnotherMasterKeyMade) {
@@ -145,7 +145,7 @@ TEST_P(Redeem, RefusesWhatAnotherMasterKeyMade) {
   MasterKey master = test_master;
   master[0] ^= 1;
   Keyring other(master, wall_offset);
-  EXPECT_FALSE(redeem(other, now, ack, {&full_offer, 1}));
+  EXPECT_FALSE(read_cookie(other, now, ack, {&full_offer, 1}));
 }
 
 TEST_P(Redeem, AcceptsAcrossAStepOfTheWallClock) {

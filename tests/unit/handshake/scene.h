@@ -91,7 +91,7 @@ class HandshakeTest : public testing::TestWithParam<Family> {
 
   std::optional<Redeemed> redeem_now(const wire::Segment& ack,
                                      const std::vector<ServiceOffer>& offers = {full_offer}) {
-    return redeem(keys, now, ack, offers);
+    return read_cookie(keys, now, ack, offers);
   }
 
   // The same where refusing would be a failure.

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-flow::HalfOpenKey client(std::uint16_t port) {
+flow::ConnectionKey client(std::uint16_t port) {
   return {.client = wire::parse_address("203.0.113.5").value(), .client_port = port, .listen = 0};
 }
 

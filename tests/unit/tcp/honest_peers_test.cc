@@ -47,9 +47,9 @@ struct Peer {
   }
 
   void receive(const Seen& seen) {
-    una = later(una, seen.ack);
-    nxt = later(nxt, una);
-    right = later(right, seen.ack + seen.window);
+    una = std::max(una, seen.ack);
+    nxt = std::max(nxt, una);
+    right = std::max(right, seen.ack + seen.window);
     const SeqNumber end = seen.seq + seen.payload_length;
     if (seen.seq > rcv_nxt || end < rcv_nxt) return;
     rcv_nxt = end + ((seen.flags & wire::flag_fin) != 0 ? 1 : 0);

@@ -33,10 +33,5 @@ TEST(SeqNumber, OrderHoldsUpToHalfTheCircle) {
   EXPECT_LT(SeqNumber(7) + 0x80000001, SeqNumber(7));
 }
 
-TEST(SeqNumber, LaterOfTwoIsTakenOnTheCircle) {
-  EXPECT_EQ(later(last, SeqNumber(1)), SeqNumber(1));
-  EXPECT_EQ(later(SeqNumber(1), last), SeqNumber(1));
-}
-
 }  // namespace
 }  // namespace synward::wire
