@@ -24,8 +24,6 @@ namespace {
 using Result = std::expected<void, std::string>;
 
 constexpr std::chrono::milliseconds turn{250};
-// Half of the unit's TimeoutStopSec=.
-constexpr std::chrono::seconds stop_patience{5};
 
 flow::HashKey random_hash_key() {
   flow::HashKey key{};

@@ -265,10 +265,14 @@ Worker::Ready Worker::wait(Instant now) {
   return {.flow = sources[0].revents != 0, .syn = sources[1].revents != 0};
 }
 
+// Nobody is served any more, so the socket is waited for: what it has no room for would not be
+// told to a client.
 void Worker::reset_connections() {
+  injector_.wait_for_room_until(io::now() + stop_patience - std::chrono::seconds(1));
+  std::uint32_t place = 0;
   bool left = true;
   while (left) {
-    left = engine_.reset_some(io::now(), outbox_);
+    left = engine_.reset_some(io::now(), place, outbox_);
     send_collected();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,9 @@
 #include "proxy/engine/engine.h"
 
 namespace synward {
+
+// An ordered stop takes no longer: half of the unit's TimeoutStopSec=.
+inline constexpr std::chrono::seconds stop_patience{5};
 
 // What the main thread tells all workers. Written by it alone, read by them.
 struct Directives {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/io/clock.h"
 #include "daemon/io/netlink.h"
 
 namespace synward::io {
@@ -37,8 +39,8 @@ class RawSender {
   bool full() const { return count_ == batch_size; }
   void add_ipv4(std::span<const std::uint8_t> packet);
   void add_ipv6(std::span<const std::uint8_t> packet);
-  // Returns how many were refused.
-  std::uint64_t send(int& last_error);
+  // Returns how many were refused. A full socket is waited for until `patient_until`.
+  std::uint64_t send(Instant patient_until, int& last_error);
 
  private:
   union Destination {
@@ -46,6 +48,7 @@ class RawSender {
     sockaddr_in6 ipv6;
   };
   void add(std::span<const std::uint8_t> packet, socklen_t address_length);
+  bool has_room_before(Instant deadline) const;
 
   int fd_ = -1;
   std::size_t count_ = 0;
@@ -96,7 +99,13 @@ void RawSender::add_ipv6(std::span<const std::uint8_t> packet) {
   add(packet, sizeof to);
 }
 
-std::uint64_t RawSender::send(int& last_error) {
+bool RawSender::has_room_before(Instant deadline) const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now());
+  pollfd socket{.fd = fd_, .events = POLLOUT, .revents = 0};
+  return left.count() > 0 && poll(&socket, 1, static_cast<int>(left.count())) > 0;
+}
+
+std::uint64_t RawSender::send(Instant patient_until, int& last_error) {
   std::uint64_t refused = 0;
   for (std::size_t done = 0; done < count_;) {
     const auto left = static_cast<unsigned>(count_ - done);
@@ -107,6 +116,7 @@ std::uint64_t RawSender::send(int& last_error) {
     }
     const int error = fd_ < 0 ? EAFNOSUPPORT : errno;
     if (error == EINTR) continue;
+    if (error == EAGAIN && has_room_before(patient_until)) continue;
     last_error = error;
     // sendmmsg reports an error only for its first message: skip that one. No room in the socket
     // or no socket holds for all the rest.
@@ -127,7 +137,10 @@ struct Injector::Impl {
   RawSender ipv4;
   RawSender ipv6;
   std::uint64_t refused = 0;  // by flushes that add() made
+  Instant patient_until{};
   int last_error = 0;
+
+  std::uint64_t send(RawSender& sender) { return sender.send(patient_until, last_error); }
 };
 
 Injector::Injector(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -159,7 +172,7 @@ void Injector::add(std::span<const std::uint8_t> packet) {
     return;
   }
   RawSender& sender = version == 4 ? impl_->ipv4 : impl_->ipv6;
-  if (sender.full()) impl_->refused += sender.send(impl_->last_error);
+  if (sender.full()) impl_->refused += impl_->send(sender);
   if (version == 4)
     sender.add_ipv4(packet);
   else
@@ -167,9 +180,12 @@ void Injector::add(std::span<const std::uint8_t> packet) {
 }
 
 std::uint64_t Injector::flush() {
-  const std::uint64_t now =
-      impl_->ipv4.send(impl_->last_error) + impl_->ipv6.send(impl_->last_error);
-  return std::exchange(impl_->refused, 0) + now;
+  const std::uint64_t refused = impl_->send(impl_->ipv4) + impl_->send(impl_->ipv6);
+  return std::exchange(impl_->refused, 0) + refused;
+}
+
+void Injector::wait_for_room_until(Instant deadline) {
+  impl_->patient_until = deadline;
 }
 
 int Injector::last_error() const {

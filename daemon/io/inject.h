@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "proxy/time.h"
+
 namespace synward::io {
 
 // Sends whole IP packets through raw sockets (one per family), marked, so that synward's own rules
@@ -24,6 +26,9 @@ class Injector {
   // Sends what was added; returns how many the kernel refused (no route, firewall, EMSGSIZE, no
   // buffer). A refused packet does not keep later ones from being sent.
   std::uint64_t flush();
+  // From now on a socket without room is waited for, until then; else it refuses all at once, as
+  // whoever serves a queue cannot wait.
+  void wait_for_room_until(Instant deadline);
   int last_error() const;  // errno of the newest refusal, 0 if none
 
  private:

@@ -224,23 +224,20 @@ void Engine::count_send_failures(std::uint64_t packets) {
   state_->counters.none().dropped[synward_reason_send_failed].add(packets);
 }
 
-bool Engine::reset_some(Instant now, Outbox& out) {
-  bool left = false;
-  state_->flows.for_each([&](flow::Flow& flow) {
-    if (out.nearly_full()) {
-      left = true;
-      return;
-    }
-    if (flow.phase != flow::Phase::lingering) {
-      reset_client(*state_, flow, out);
-      reset_backend(*state_, flow, out);
-      service_of(*state_, flow)
+bool Engine::reset_some(Instant now, std::uint32_t& place, Outbox& out) {
+  while (!out.nearly_full()) {
+    flow::Flow* const flow = state_->flows.next(place);
+    if (flow == nullptr) return false;
+    if (flow->phase != flow::Phase::lingering) {
+      reset_client(*state_, *flow, out);
+      reset_backend(*state_, *flow, out);
+      service_of(*state_, *flow)
           .counters.connections_closed[static_cast<std::size_t>(CloseReason::shutdown)]
           .add();
     }
-    erase_flow(*state_, flow, now);
-  });
-  return left;
+    erase_flow(*state_, *flow, now);
+  }
+  return true;
 }
 
 Engine::Engine(const EngineSettings& settings, Counters& counters, Instant now)

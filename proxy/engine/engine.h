@@ -46,8 +46,9 @@ class Engine {
   // Packets that the kernel refused to send (perform found out).
   void count_send_failures(std::uint64_t packets);
   // The ordered stop: ends connections with a RST to both sides until `out` is nearly full; true if
-  // some are left, and the caller comes back after sending.
-  bool reset_some(Instant now, Outbox& out);
+  // some may be left, and the caller comes back after sending. `place` is 0 at first, and goes on
+  // from call to call: each connection is looked at once.
+  bool reset_some(Instant now, std::uint32_t& place, Outbox& out);
 
  private:
   struct State;

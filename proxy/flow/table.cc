@@ -33,6 +33,14 @@ void FlowTable::unlinger(Flow& flow) {
   lingering_.remove(flows_.data(), flows_.index_of(flow));
 }
 
+Flow* FlowTable::next(std::uint32_t& place) {
+  while (place < flows_.touched()) {
+    Flow& flow = flows_[place++];
+    if (flow.live) return &flow;
+  }
+  return nullptr;
+}
+
 Flow* FlowTable::oldest_lingering() {
   return lingering_.empty() ? nullptr : &flows_[lingering_.first()];
 }

@@ -39,12 +39,10 @@ class FlowTable {
     return timers_.next_deadline(within);
   }
 
-  // Every live flow, for the ordered stop; `visit` may not insert, but erase what it is given.
-  template <class Visit>
-  void for_each(Visit visit) {
-    for (std::uint32_t index = 0; index < flows_.touched(); ++index)
-      if (flows_[index].live) visit(flows_[index]);
-  }
+  // A walk over all flows, which may be erased meanwhile: the first one at `place` (0 at the start)
+  // or behind it, and `place` is then behind that; nullptr at the end. The whole walk looks at each
+  // place once.
+  Flow* next(std::uint32_t& place);
 
  private:
   KeyedPool<Flow> flows_;

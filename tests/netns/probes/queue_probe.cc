@@ -8,7 +8,8 @@
 //     commands: status | replace LISTEN | remove | quit
 //   queue_probe bind queue=N            holds a queue until stdin ends
 //   queue_probe inject FILE             sends the packets of FILE (a line of hex each)
-//   queue_probe flood src=ADDR dst=EP count=N   SYNs with changing source ports, as fast as it goes
+//   queue_probe flood src=ADDR dst=EP count=N [patience=SECONDS]
+//     SYNs with changing source ports, as fast as it goes; patience waits for room in the socket
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -24,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/io/clock.h"
 #include "daemon/io/inject.h"
 #include "daemon/io/nfqueue.h"
 #include "daemon/io/queue_statistics.h"
@@ -235,6 +237,8 @@ int flood(const Arguments& arguments) {
   const auto source = wire::parse_address(arguments.get("src", "")).value();
   const auto target = wire::parse_endpoint(arguments.get("dst", "")).value();
   const std::uint64_t count = std::stoull(arguments.get("count", "1000000"));
+  injector.wait_for_room_until(io::now() +
+                               std::chrono::seconds(std::stoi(arguments.get("patience", "0"))));
   std::vector<std::vector<std::uint8_t>> ring(128);
   std::uint64_t refused = 0;
   const auto begin = std::chrono::steady_clock::now();

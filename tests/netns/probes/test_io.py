@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """daemon/io against the real kernel, through queue_probe. Needs root; makes its own namespaces."""
 
+import json
 import os
 
 import pytest
@@ -366,6 +367,25 @@ print(line('{client}', 1)); print(line('{client}', 2, 3000)); print(line('{clien
     seen = [line.split()[:2] for line in listener.stdout]
     assert seen == [["1", source], ["3", source], ["4", source]]
     assert '"refused": 2' in done.stdout  # too big for the route, not an IP packet
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_injector_waits_for_room_in_its_socket_where_it_may(lab, family):
+    """Behind a slow link packets fill the socket's buffer of 8 MiB: its owner has the choice."""
+    target = f"src={CLIENT4} dst={SERVER4}:9" if family == 4 else f"src={CLIENT6} dst=[{SERVER6}]:9"
+    connect(lab, SERVER4 if family == 4 else SERVER6)  # the neighbour is known from then on
+    lab.execute(lab.middle, "tc", "qdisc", "add", "dev", "sv0", "root", "tbf", "rate", "8mbit", "burst", "32kb",
+                "limit", "20000000")
+    try:
+        refused = []
+        for patience in (0, 20):
+            done = lab.execute(lab.middle, probe_program(), "flood", *target.split(), "count=25600",
+                               f"patience={patience}")
+            refused.append(json.loads(done.stdout)["refused"])
+    finally:
+        lab.execute(lab.middle, "tc", "qdisc", "del", "dev", "sv0", "root")
+    assert refused[0] > 0, "the buffer is filled"
+    assert refused[1] == 0
 
 
 def waiting_and_dropped(lab):

@@ -107,7 +107,8 @@ TEST_F(SpliceSteps, LateSynAckOfAnUnknownConnectionIsReset) {
 TEST_F(SpliceSteps, StopResetsBothSidesAndEmptiesTheTable) {
   connect();
   Outbox out(1 << 16, 64);
-  EXPECT_FALSE(engine().reset_some(now, out));
+  std::uint32_t place = 0;
+  EXPECT_FALSE(engine().reset_some(now, place, out));
   EXPECT_EQ(out.packets().size(), 2U);
   EXPECT_EQ(counters().connections_closed[5].value(), 1U);
   EXPECT_EQ(state(Side::client, tcp::State::established), 0);

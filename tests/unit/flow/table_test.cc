@@ -82,17 +82,20 @@ TEST_F(FlowTableTest, a_deadline_in_the_horizon_is_not_popped_early) {
   EXPECT_EQ(table.pop_expired(boot + 50'009ms), flow);
 }
 
-TEST_F(FlowTableTest, visits_every_live_flow_and_lets_it_be_erased) {
+TEST_F(FlowTableTest, a_walk_finds_every_flow_and_lets_it_be_erased) {
   for (std::uint32_t i = 0; i < 6; ++i) table.insert(spread_key(i));
   table.erase(*table.find(spread_key(2)));
   unsigned visited = 0;
-  table.for_each([&](Flow& flow) {
+  std::uint32_t place = 0;
+  while (Flow* const flow = table.next(place)) {
     ++visited;
-    table.erase(flow);
-  });
+    table.erase(*flow);
+  }
   EXPECT_EQ(visited, 5U);
+  EXPECT_EQ(place, 6U) << "each place once";
   EXPECT_EQ(table.size(), 0U);
-  table.for_each([](const Flow&) { ADD_FAILURE() << "nothing is left"; });
+  place = 0;
+  EXPECT_EQ(table.next(place), nullptr) << "nothing is left";
 }
 
 // Few keys in a small table, so that buckets chain and places are reused.

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The ordered stop: every connection is ended on both sides, in a time that grows as their number.
+#include <chrono>
+
+#include "tests/unit/engine/harness.h"
+
+namespace synward::engine {
+namespace {
+
+class Stop : public ::testing::TestWithParam<std::uint32_t>, public Harness {
+ protected:
+  // Connections that wait for their backend; the fewest packets that make one. Not by arrive(),
+  // whose copies take longer than the engine.
+  void open(std::uint32_t connections) {
+    Outbox out(1 << 20, 1024);
+    std::vector<std::uint8_t> bytes(128);
+    const auto hand_in = [&](const SegmentToSend& segment) {
+      const std::size_t length = wire::emit(bytes, segment);
+      return engine().on_packet(
+          now, {std::span(bytes).first(length), length, wire::ChecksumState::verified, false},
+          {true, false}, out);
+    };
+    for (std::uint32_t i = 0; i < connections; ++i) {
+      const std::array<std::uint8_t, 4> octets{10, static_cast<std::uint8_t>(i >> 16),
+                                               static_cast<std::uint8_t>(i >> 8),
+                                               static_cast<std::uint8_t>(i)};
+      client.address = wire::Address::from_ipv4(octets);
+      const Decision challenge = hand_in(syn());
+      ASSERT_EQ(challenge.verdict, Verdict::reply);
+      // The answer was written over the SYN.
+      const auto answer =
+          wire::parse_segment({std::span(bytes).first(challenge.packet.size()),
+                               challenge.packet.size(), wire::ChecksumState::verified, false});
+      ASSERT_TRUE(answer.has_value());
+      const std::uint32_t isn = answer->seq.value();
+      ASSERT_EQ(hand_in(from_client_segment(1001, isn + 1)).verdict, Verdict::consume);
+      out.clear();
+    }
+  }
+};
+
+TEST_P(Stop, LooksAtEachConnectionOnce) {
+  const std::uint32_t connections = GetParam();
+  settings.connections = connections + connections / 32;
+  settings.backlog = 0;
+  open(connections);
+  Outbox out(1 << 20, 8192);
+  const auto begun = std::chrono::steady_clock::now();
+  std::uint32_t place = 0, reset = 0;
+  for (bool more = true; more;) {
+    more = engine().reset_some(now, place, out);
+    reset += static_cast<std::uint32_t>(out.packets().size()) / 2;  // one to each side
+    ASSERT_EQ(place, reset) << "what a pass has looked at it has reset";
+    out.clear();
+  }
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  std::printf("%u connections reset in %.1f ms\n", connections, took.count());
+  EXPECT_EQ(reset, connections);
+}
+INSTANTIATE_TEST_SUITE_P(Connections, Stop, ::testing::Values(10'000U, 100'000U, 1'000'000U));
+
+}  // namespace
+}  // namespace synward::engine
