@@ -8,9 +8,6 @@
 namespace synward::engine {
 namespace {
 
-// RFC 5961 7 asks for a limit on challenge ACKs; ours covers every answer that nobody has to get.
-constexpr std::uint32_t unsolicited_per_second = 1000;
-
 std::uint32_t percent_of(std::uint32_t whole, std::uint32_t percent) {
   return static_cast<std::uint32_t>(std::uint64_t{whole} * percent / 100);
 }
@@ -48,7 +45,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       early_data_by_prefix(settings.hash_key),
       spent_cookies(spent_cookies_for(settings.connections), settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
-      unsolicited(unsolicited_per_second, now) {
+      answers(settings.hash_key) {
   add_services(settings, now);
 }
 

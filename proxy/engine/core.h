@@ -12,7 +12,7 @@
 #include "proxy/engine/effect.h"
 #include "proxy/engine/settings.h"
 #include "proxy/flood/admission.h"
-#include "proxy/flood/rate_budget.h"
+#include "proxy/flood/answer_limit.h"
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
 #include "proxy/handshake/spent_cookies.h"
@@ -58,7 +58,7 @@ struct Core {
   std::uint32_t provisional_flows = 0;  // T6
   // O3: whose cookie is redeemed before that may have been told a window of zero.
   Instant zero_windows_until{};
-  flood::RateBudget unsolicited;  // RSTs and challenge ACKs that nobody has to get (RFC 5961 7)
+  flood::AnswerLimit answers;  // to segments of no connection
 
   ServiceState& service_of(std::uint16_t listen) {
     return services[directory.listen(listen).service];
@@ -117,12 +117,12 @@ Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);    // s
 void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
 Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
-// Answers with the RST of a closed port, if the budget of such answers allows (step_unknown.cc).
+// Answers with the RST of a closed port, within the limit of such answers (step_unknown.cc).
 void refuse(Core& core, const Arrival& arrival);
 // Of a connection that was given up before any backend took it: a RST once more (S3).
-Decision given_up(Core& core, const Arrival& arrival);
+Decision given_up(const Arrival& arrival, flow::Flow& flow);
 std::optional<Decision> adopt(Core& core, const Arrival& arrival);  // step_adopt.cc
-Decision challenge_ack(Core& core, const Arrival& arrival, const flow::Flow& flow);
+Decision challenge_ack(Core& core, const Arrival& arrival, flow::Flow& flow);
 
 // --- connections older than the daemon (step_adopt.cc) ---
 bool is_provisional(const flow::Flow& flow);

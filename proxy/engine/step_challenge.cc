@@ -167,8 +167,8 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
 
 // RFC 9293 3.10.7.4 (RFC 5961 4): <SEQ=SND.NXT><ACK=RCV.NXT>, and nothing changes. A client that
 // has really lost its connection answers with a RST, which ends it.
-Decision challenge_ack(Core& core, const Arrival& arrival, const Flow& flow) {
-  if (!core.unsolicited.spend(arrival.now)) return consume();
+Decision challenge_ack(Core& core, const Arrival& arrival, Flow& flow) {
+  if (!flood::may_answer(flow.answered, arrival.now)) return consume();
   const bool connecting = flow.phase == Phase::connecting;
   const SeqNumber seq = connecting ? flow.challenge_isn + 1 : flow.connection.backend.snd_nxt;
   const SeqNumber ack = connecting ? flow.client_isn + 1 : flow.connection.client.snd_una;

@@ -56,7 +56,7 @@ void count(ServiceCounters& counters, Side from, const wire::Segment& segment, b
 }
 
 // RFC 5961 4: whatever its numbers, a SYN ends nothing.
-Decision unexpected_syn(Core& core, const Arrival& arrival, const Flow& flow) {
+Decision unexpected_syn(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& segment = arrival.segment;
   if (flow.phase != Phase::spliced) return drop(arrival, synward_reason_out_of_window);
   if (arrival.from == Side::client) {
@@ -95,7 +95,7 @@ void watch_reset(Core& core, const Arrival& arrival, Flow& flow, tcp::Outcome ou
 Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& segment = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
-  if (!flow.joined()) return given_up(core, arrival);
+  if (!flow.joined()) return given_up(arrival, flow);
   if (segment.has(wire::flag_syn)) return unexpected_syn(core, arrival, flow);
 
   const tcp::Connection before = flow.connection;

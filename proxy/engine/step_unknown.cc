@@ -25,16 +25,22 @@ wire::SegmentToSend reset_for(const wire::Segment& segment) {
   return reset;
 }
 
+void send_reset(const Arrival& arrival) {
+  send(arrival.out, arrival.service.counters, reset_for(arrival.segment));
+}
+
 }  // namespace
 
-Decision given_up(Core& core, const Arrival& arrival) {
-  refuse(core, arrival);
+Decision given_up(const Arrival& arrival, flow::Flow& flow) {
+  if (!arrival.segment.has(wire::flag_rst) && flood::may_answer(flow.answered, arrival.now)) {
+    send_reset(arrival);
+  }
   return drop(arrival, synward_reason_unknown_segment);
 }
 
 void refuse(Core& core, const Arrival& arrival) {
-  if (arrival.segment.has(wire::flag_rst) || !core.unsolicited.spend(arrival.now)) return;
-  send(arrival.out, arrival.service.counters, reset_for(arrival.segment));
+  if (arrival.segment.has(wire::flag_rst)) return;
+  if (core.answers.spend(arrival.key, arrival.from, arrival.now)) send_reset(arrival);
 }
 
 Decision unknown(Core& core, const Arrival& arrival) {

@@ -73,6 +73,7 @@ struct Flow {
   Instant backend_syn_at{};  // first SYN to the present backend
   Instant connect_deadline{};
   Instant deadline{};  // what the timer waits for
+  Instant answered{};  // the last challenge ACK, or RST that nobody has to get
 };
 static_assert(sizeof(Flow) <= 256);
 
