@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <map>
 #include <utility>
 
 namespace synward::backend {
@@ -20,18 +19,6 @@ std::size_t Directory::Hash::operator()(const wire::Address& address) const {
 std::size_t Directory::Hash::operator()(const wire::Endpoint& endpoint) const {
   return (*this)(endpoint.address) ^ (endpoint.port * 0x9e3779b9U);
 }
-
-namespace {
-
-struct LessCandidates {
-  template <class Pair>
-  bool operator()(const Pair& one, const Pair& other) const {
-    if (one.first != other.first) return one.first < other.first;
-    return std::ranges::lexicographical_compare(one.second, other.second);
-  }
-};
-
-}  // namespace
 
 Directory::Directory(const std::vector<ServicePlan>& services) {
   apply(services);
@@ -72,7 +59,6 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
   for (auto& [endpoint, before] : before_backend_) {
     std::ranges::stable_partition(before.listens, living);
   }
-  find_sharing();
 }
 
 void Directory::Before::add(std::uint16_t listen) {
@@ -109,26 +95,6 @@ std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoin
   indices.push_back(index);
   addresses_.emplace(endpoint.address, true);
   return index;
-}
-
-void Directory::find_sharing() {
-  sharing_.clear();
-  sharing_group_.assign(listens_.size(), 0);
-  std::map<std::pair<std::uint16_t, std::span<const std::uint16_t>>, std::size_t, LessCandidates>
-      groups;
-  for (std::uint16_t index = 0; index < listen_count(); ++index) {
-    const auto [group, is_new] =
-        groups.try_emplace({listens_[index].service, candidates_[index]}, sharing_.size());
-    sharing_group_[index] = group->second;
-    if (!is_new) continue;
-    std::vector<std::uint16_t>& listens = sharing_.emplace_back();
-    for (const std::uint16_t position : candidates_[index]) {
-      const auto& before = before_backend_[backends_[listens_[index].service][position]].listens;
-      listens.insert(listens.end(), before.begin(), before.end());
-    }
-    std::ranges::sort(listens);
-    listens.erase(std::ranges::unique(listens).begin(), listens.end());
-  }
 }
 
 std::span<const std::uint16_t> Directory::find_listens(const wire::Endpoint& destination) const {

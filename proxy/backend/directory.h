@@ -53,10 +53,6 @@ class Directory {
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
-  // The listens with a backend in common, this one among them, if it has any.
-  std::span<const std::uint16_t> sharing(std::uint16_t listen) const {
-    return sharing_[sharing_group_[listen]];
-  }
   std::uint16_t service_count() const { return static_cast<std::uint16_t>(backends_.size()); }
   std::uint16_t backend_count(std::size_t service) const {
     return static_cast<std::uint16_t>(backends_[service].size());
@@ -74,7 +70,6 @@ class Directory {
   void set_weights(std::uint16_t service, std::span<const std::uint16_t> positions,
                    std::span<const std::uint32_t> weights);
   std::uint16_t place_listen(std::uint16_t service, const wire::Endpoint& endpoint);
-  void find_sharing();
 
   // Listens in front of a backend, those that are configured first.
   struct Before {
@@ -90,9 +85,6 @@ class Directory {
   std::vector<std::vector<wire::Endpoint>> backends_;   // by service
   std::vector<std::vector<std::uint32_t>> weights_;     // of backends_
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
-  // Listens with the same candidates, thousands maybe, share with the same ones.
-  std::vector<std::vector<std::uint16_t>> sharing_;
-  std::vector<std::size_t> sharing_group_;  // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, Before, Hash> before_backend_;
   std::unordered_map<wire::Address, bool, Hash> addresses_;

@@ -57,7 +57,6 @@ struct Engine::State : Core {
   Decision on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
-  flow::Flow* find_before_backend(const Segment& segment, std::span<const std::uint16_t> listens);
   std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
 };
 
@@ -150,28 +149,14 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
   return redeem(*this, arrival);
 }
 
-// A client may call several listens from one port, one after the other, and reach one backend
-// behind them: what it has now comes before what has ended, and that last before what ended
-// earlier.
-flow::Flow* Engine::State::find_before_backend(const Segment& segment,
-                                               std::span<const std::uint16_t> listens) {
-  flow::Flow* ended = nullptr;
-  for (const std::uint16_t listen : listens) {
-    flow::Flow* flow = flows.find({segment.destination.address, segment.destination.port, listen});
-    if (flow == nullptr || flow->backend_endpoint != segment.source) continue;
-    if (flow->phase != flow::Phase::lingering) return flow;
-    if (ended == nullptr || ended->last_segment < flow->last_segment) ended = flow;
-  }
-  return ended;
-}
-
 std::optional<Decision> Engine::State::from_backend(Instant now, const Segment& segment,
                                                     Outbox& out) {
   const auto listens = directory.listens_before(segment.source);
   if (listens.empty()) return std::nullopt;
 
   // 3'. The connection is found by its client, behind any of the listens that use this backend.
-  if (flow::Flow* flow = find_before_backend(segment, listens)) {
+  if (flow::Flow* flow =
+          flows.find_before_backend({.client = segment.destination, .backend = segment.source})) {
     const Arrival arrival{.now = now,
                           .segment = segment,
                           .from = Side::backend,

@@ -39,7 +39,7 @@ Instant next_attempt(const Core& core, const Flow& flow, Instant now) {
 void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now) {
   flow.backend = position;
   flow.backends_tried |= core.choice.tried_bit(flow.key.listen, position);
-  flow.backend_endpoint = core.directory.backend(flow.service, position);
+  core.flows.set_backend(flow, core.directory.backend(flow.service, position));
   flow.backend_syns = 0;
   flow.backend_syn_at = now;
 }
@@ -48,15 +48,12 @@ void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now)
 // open one behind another listen, a second SYN would end that: such a backend counts as tried.
 std::uint64_t backends_in_use(Core& core, const Flow& flow) {
   std::uint64_t in_use = 0;
-  for (const std::uint16_t listen : core.directory.sharing(flow.key.listen)) {
-    if (listen == flow.key.listen) continue;
-    const Flow* other = core.flows.find({flow.key.client, flow.key.client_port, listen});
+  for (const std::uint16_t position : core.directory.candidates(flow.key.listen)) {
+    const Flow* other =
+        core.flows.find_before_backend({.client = {flow.key.client, flow.key.client_port},
+                                        .backend = core.directory.backend(flow.service, position)});
     if (other == nullptr || other->phase == Phase::lingering) continue;
-    for (const std::uint16_t position : core.directory.candidates(flow.key.listen)) {
-      if (core.directory.backend(flow.service, position) == other->backend_endpoint) {
-        in_use |= core.choice.tried_bit(flow.key.listen, position);
-      }
-    }
+    in_use |= core.choice.tried_bit(flow.key.listen, position);
   }
   return in_use;
 }

@@ -49,12 +49,17 @@ void start_tracking(Flow& flow, const Arrival& arrival) {
 std::optional<Decision> adopt(Core& core, const Arrival& arrival) {
   if (!may_adopt(core, arrival)) return std::nullopt;
   if (core.provisional_flows >= core.flows.capacity() / 4) return std::nullopt;
+  const backend::Listen& listen = core.directory.listen(arrival.key.listen);
+  // Behind another listen the client has one with this backend, which is ours.
+  if (core.flows.find_before_backend({.client = {arrival.key.client, arrival.key.client_port},
+                                      .backend = listen.endpoint}) != nullptr) {
+    return std::nullopt;
+  }
   Flow* flow = open_flow(core, arrival.key, arrival.now);
   if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
   ++core.provisional_flows;
-  const backend::Listen& listen = core.directory.listen(arrival.key.listen);
   flow->backend = core.directory.candidates(arrival.key.listen).front();
-  flow->backend_endpoint = listen.endpoint;
+  core.flows.set_backend(*flow, listen.endpoint);
   flow->backend_syns = 1;  // it knows of the connection
   flow->phase = flow::Phase::spliced;
   flow->adoption = arrival.from == Side::client ? Adoption::by_client : Adoption::by_backend;

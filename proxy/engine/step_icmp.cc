@@ -61,18 +61,17 @@ Decision error_for_backend(Core& core, const IcmpError& error,
 
 Decision error_for_client(Core& core, Instant now, const IcmpError& error,
                           std::span<const std::uint16_t> listens, Outbox& out) {
-  for (const std::uint16_t listen : listens) {
-    Flow* flow = core.flows.find({error.source.address, error.source.port, listen});
-    if (flow == nullptr || flow->backend_endpoint != error.destination) continue;
-    if (flow->phase == Phase::connecting) return about_our_syn(core, now, error, *flow, out);
-    if (flow->phase != Phase::spliced) continue;
-    if (!under_way(flow->connection.client, error.seq)) {
-      return refuse(core, listen, synward_reason_icmp_out_of_window);
-    }
-    splice::translate_error_to_client(error, flow->offsets, core.service_endpoint(listen));
-    return {Verdict::forward, error.packet};
+  Flow* const flow =
+      core.flows.find_before_backend({.client = error.source, .backend = error.destination});
+  if (flow == nullptr || flow->phase == Phase::lingering) {
+    return refuse(core, listens.front(), synward_reason_icmp_unknown);
   }
-  return refuse(core, listens.front(), synward_reason_icmp_unknown);
+  if (flow->phase == Phase::connecting) return about_our_syn(core, now, error, *flow, out);
+  if (!under_way(flow->connection.client, error.seq)) {
+    return refuse(core, flow->key.listen, synward_reason_icmp_out_of_window);
+  }
+  splice::translate_error_to_client(error, flow->offsets, core.service_endpoint(flow->key.listen));
+  return {Verdict::forward, error.packet};
 }
 
 }  // namespace synward::engine

@@ -51,8 +51,8 @@ struct Flow {
   splice::Offsets offsets;
   tcp::Connection connection;
   Instant last_segment{};
-  wire::Endpoint backend_endpoint;
-  std::uint8_t backend_syns = 0;  // sent to the present backend
+  wire::Endpoint backend_endpoint;  // FlowTable::set_backend; port 0: none yet
+  std::uint8_t backend_syns = 0;    // sent to the present backend
   // O3: the client may have been told a window of zero; so often it is told the real one.
   std::uint8_t window_updates_left = 0;
   std::uint64_t backends_tried = 0;  // backend::Choice::tried_bit
@@ -70,7 +70,8 @@ struct Flow {
   HeldData early;
   std::uint32_t timer_next = no_index, timer_prev = no_index;
   std::uint32_t linger_next = no_index, linger_prev = no_index;
-  Instant backend_syn_at{};  // first SYN to the present backend
+  std::uint32_t backend_next = 0;  // as hash_next, of those found by their backend
+  Instant backend_syn_at{};        // first SYN to the present backend
   Instant connect_deadline{};
   Instant deadline{};  // what the timer waits for
   Instant answered{};  // the last challenge ACK, or RST that nobody has to get

@@ -26,6 +26,14 @@ std::uint64_t keyed_hash(const HashKey& hash_key, const ConnectionKey& key) {
   return synward_siphash(hash_key[0], hash_key[1], words.data(), 3);
 }
 
+std::uint64_t keyed_hash(const HashKey& hash_key, const BackendTuple& tuple) {
+  std::array<__u64, 5> words{};
+  std::memcpy(words.data(), tuple.client.address.bytes.data(), 16);
+  std::memcpy(words.data() + 2, tuple.backend.address.bytes.data(), 16);
+  words[4] = __u64{tuple.client.port} << 16 | tuple.backend.port;
+  return synward_siphash(hash_key[0], hash_key[1], words.data(), words.size());
+}
+
 std::uint64_t keyed_hash(const HashKey& hash_key, const wire::Address& address) {
   const Words words = words_of(address);
   return synward_siphash(hash_key[0], hash_key[1], words.data(), 2);

@@ -17,8 +17,15 @@ struct ConnectionKey {
   bool operator==(const ConnectionKey&) const = default;
 };
 
+// Who, as the backend sees it: one connection to its endpoint, whichever listen was called.
+struct BackendTuple {
+  wire::Endpoint client, backend;
+  bool operator==(const BackendTuple&) const = default;
+};
+
 // SipHash: who does not know the key cannot aim at one bucket.
 std::uint64_t keyed_hash(const HashKey& hash_key, const ConnectionKey& key);
+std::uint64_t keyed_hash(const HashKey& hash_key, const BackendTuple& tuple);
 std::uint64_t keyed_hash(const HashKey& hash_key, const wire::Address& address);
 
 // The network that one attacker is taken to hold: /24 of IPv4, /64 of IPv6.

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/flow/table.h"
 
+#include <bit>
+#include <cassert>
+
 namespace synward::flow {
 
 FlowTable::FlowTable(std::uint32_t capacity, const HashKey& key, Instant start)
-    : flows_(capacity, key), timers_(flows_.data(), start) {}
+    : hash_key_(key),
+      flows_(capacity, key),
+      backend_buckets_(std::bit_ceil(std::size_t{capacity})),
+      timers_(flows_.data(), start) {}
 
 Flow* FlowTable::insert(const ConnectionKey& key) {
   Flow* const flow = flows_.insert(key);
@@ -15,8 +21,36 @@ Flow* FlowTable::insert(const ConnectionKey& key) {
 void FlowTable::erase(Flow& flow) {
   disarm(flow);
   unlinger(flow);
+  unset_backend(flow);
   flow.live = false;
   flows_.erase(flow);
+}
+
+Flow* FlowTable::find_before_backend(const BackendTuple& tuple) {
+  std::uint32_t link = backend_bucket(tuple);
+  while (link != 0 && backend_tuple(flows_[link - 1]) != tuple)
+    link = flows_[link - 1].backend_next;
+  return link == 0 ? nullptr : &flows_[link - 1];
+}
+
+void FlowTable::set_backend(Flow& flow, const wire::Endpoint& backend) {
+  unset_backend(flow);
+  flow.backend_endpoint = backend;
+  std::uint32_t& bucket = backend_bucket(backend_tuple(flow));
+  flow.backend_next = bucket;
+  bucket = flows_.index_of(flow) + 1;
+}
+
+void FlowTable::unset_backend(Flow& flow) {
+  if (flow.backend_endpoint.port == 0) return;
+  const std::uint32_t link = flows_.index_of(flow) + 1;
+  std::uint32_t* at = &backend_bucket(backend_tuple(flow));
+  while (*at != link) {
+    assert(*at != 0);  // else somebody else has set its backend
+    at = &flows_[*at - 1].backend_next;
+  }
+  *at = flow.backend_next;
+  flow.backend_endpoint = {};
 }
 
 void FlowTable::linger(Flow& flow) {

@@ -10,9 +10,10 @@
 
 namespace synward::flow {
 
-// Connections by who and which listen: fixed capacity, keyed hash, one timer each, and the list of
-// those that have ended and only linger (TIME-WAIT, CLOSED), oldest first, to be recycled when the
-// table is full (T4). A flow stays at its address until it is erased.
+// Connections by who and which listen, and by who and which backend: fixed capacity, keyed hash,
+// one timer each, and the list of those that have ended and only linger (TIME-WAIT, CLOSED), oldest
+// first, to be recycled when the table is full (T4). A flow stays at its address until it is
+// erased.
 class FlowTable {
  public:
   FlowTable(std::uint32_t capacity, const HashKey& key, Instant start);
@@ -20,6 +21,11 @@ class FlowTable {
   std::uint32_t size() const { return flows_.size(); }
   std::uint32_t capacity() const { return flows_.capacity(); }
   Flow* find(const ConnectionKey& key) { return flows_.find(key); }
+  // The one that was given this backend last: a client that calls several listens from one port may
+  // have ended connections with it too. One look-up, however many listens lie before the backend.
+  Flow* find_before_backend(const BackendTuple& tuple);
+  // From now on it is found by this backend, which is flow.backend_endpoint, and by no other.
+  void set_backend(Flow& flow, const wire::Endpoint& backend);
   // A default Flow with its key, unarmed; nullptr when full. The key must not be in the table.
   Flow* insert(const ConnectionKey& key);
   void erase(Flow& flow);  // disarms, unlinks
@@ -45,7 +51,17 @@ class FlowTable {
   Flow* next(std::uint32_t& place);
 
  private:
+  static BackendTuple backend_tuple(const Flow& flow) {
+    return {.client = {flow.key.client, flow.key.client_port}, .backend = flow.backend_endpoint};
+  }
+  std::uint32_t& backend_bucket(const BackendTuple& tuple) {
+    return backend_buckets_[keyed_hash(hash_key_, tuple) & (backend_buckets_.size() - 1)];
+  }
+  void unset_backend(Flow& flow);
+
+  HashKey hash_key_;
   KeyedPool<Flow> flows_;
+  ZeroedArray<std::uint32_t> backend_buckets_;  // index + 1; 0: empty
   TimerWheel<Flow> timers_;
   IndexList<Flow, &Flow::linger_next, &Flow::linger_prev> lingering_;
   std::uint32_t lingering_count_ = 0;

@@ -3,45 +3,19 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 namespace synward::backend {
 namespace {
-
-using Indices = std::vector<std::uint16_t>;
 
 wire::Endpoint endpoint(const char* text) {
   return wire::parse_endpoint(text).value_or(wire::Endpoint{});
 }
 
-Indices sharing(const Directory& directory, std::uint16_t listen) {
-  const auto listens = directory.sharing(listen);
-  return {listens.begin(), listens.end()};
-}
-
-TEST(Directory, ListensShareThroughAnyBackendOfTheirFamily) {
-  const Directory directory({
-      {.listens = {endpoint("203.0.113.1:80"), endpoint("[2001:db8::1]:80")},
-       .backends = {endpoint("10.0.0.1:80"), endpoint("[2001:db8:9::1]:80")}},
-      {.listens = {endpoint("203.0.113.2:80")},
-       .backends = {endpoint("10.0.0.2:80"), endpoint("10.0.0.1:80")}},
-      {.listens = {endpoint("203.0.113.3:80")}, .backends = {endpoint("10.0.0.2:80")}},
-      {.listens = {endpoint("203.0.113.4:80")}, .backends = {}},
-  });
-  EXPECT_EQ(sharing(directory, 0), (Indices{0, 2}));
-  EXPECT_EQ(sharing(directory, 1), (Indices{1}));
-  EXPECT_EQ(sharing(directory, 2), (Indices{0, 2, 3}));
-  EXPECT_EQ(sharing(directory, 3), (Indices{2, 3}));
-  EXPECT_EQ(sharing(directory, 4), (Indices{4}));
-}
-
-TEST(Directory, SharingOutlivesTheListen) {
+TEST(Directory, AListenThatIsConfiguredStandsBeforeARetiredOne) {
   ServicePlan web{.listens = {endpoint("203.0.113.1:80")}, .backends = {endpoint("10.0.0.1:80")}};
   const ServicePlan other{.listens = {endpoint("203.0.113.2:80")}, .backends = web.backends};
   Directory directory({web, other});
   web.listens.clear();
   directory.apply({web, other});
-  EXPECT_EQ(sharing(directory, 1), (Indices{0, 1}));
   EXPECT_EQ(directory.listens_before(endpoint("10.0.0.1:80")).front(), 1);
   EXPECT_TRUE(directory.listen(0).retired);
 }
@@ -58,7 +32,6 @@ TEST(Directory, HoldsThousandsOfListensInFrontOfTheSameBackends) {
   Directory directory({plan});
   directory.apply({plan});
   EXPECT_EQ(directory.listen_count(), 4096);
-  EXPECT_EQ(directory.sharing(4095).size(), 4096U);
   EXPECT_EQ(directory.listens_before(plan.backends.back()).size(), 4096U);
 }
 

@@ -176,6 +176,28 @@ TEST_F(SharedBackend, PortThatIsUsedAgainForAnotherServiceReachesItsOwnConnectio
   EXPECT_EQ(left[0].segment.source, other_service);
 }
 
+// The backend opened the second connection after the first had ended: it speaks of that one, even
+// if the client repeats something of the first.
+TEST_F(SharedBackend, WhatTheBackendSaysIsOfItsLastConnectionFromThatPort) {
+  const Endpoint first_service = service;
+  const std::uint32_t cookie = connect();
+  SegmentToSend reset = from_client_segment(1001, cookie + 1);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_client(reset), Verdict::forward);
+  const std::uint32_t second =
+      call_the_other_service().empty() ? 0 : left[0].segment.seq.value() + 1;
+  ASSERT_EQ(second, 5001U);
+  ASSERT_EQ(from_backend(syn_ack(888000, second)), Verdict::consume);
+  reset = from_backend_segment(888001, second);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(reset), Verdict::forward);
+  now += milliseconds(100);
+  service = first_service;
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::forward);
+  ASSERT_EQ(from_backend(reset), Verdict::forward);
+  EXPECT_EQ(left[0].segment.source, other_service);
+}
+
 TEST_F(SharedBackend, PortThatIsInUseThereIsRefusedRatherThanItsConnectionBroken) {
   const std::uint32_t cookie = connect();
   ASSERT_EQ(call_the_other_service().size(), 1U);

@@ -37,5 +37,20 @@ TEST(KeyedHash, depends_on_every_part_of_the_key_and_on_the_secret) {
   EXPECT_EQ(hashes.size(), 5U);
 }
 
+TEST(KeyedHash, depends_on_both_ends_of_a_connection_with_a_backend) {
+  const BackendTuple tuple{.client = {address("192.0.2.1"), 1},
+                           .backend = {address("192.0.2.9"), 2}};
+  BackendTuple client = tuple, client_port = tuple, backend = tuple, backend_port = tuple;
+  client.client.address = address("192.0.2.2");
+  client_port.client.port = 3;
+  backend.backend.address = address("192.0.2.8");
+  backend_port.backend.port = 3;
+  std::set<std::uint64_t> hashes{keyed_hash({1, 2}, tuple)};
+  for (const auto& each : {tuple, client, client_port, backend, backend_port}) {
+    hashes.insert(keyed_hash(test_hash_key, each));
+  }
+  EXPECT_EQ(hashes.size(), 6U);
+}
+
 }  // namespace
 }  // namespace synward::flow

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <random>
+#include <vector>
 
 #include "tests/unit/flow/support.h"
 
@@ -32,6 +33,53 @@ TEST_F(FlowTableTest, a_new_flow_is_a_default_one_even_where_another_was_before)
   EXPECT_FALSE(second->lingering);
   EXPECT_EQ(table.oldest_lingering(), nullptr);
   EXPECT_EQ(table.next_deadline(), std::nullopt);
+}
+
+wire::Endpoint backend(std::uint32_t number) {
+  return {ipv4_client(0xfff000 + number), 80};
+}
+
+BackendTuple before(const Flow& flow, const wire::Endpoint& backend) {
+  return {.client = {flow.key.client, flow.key.client_port}, .backend = backend};
+}
+
+TEST_F(FlowTableTest, a_flow_is_found_by_the_backend_that_it_has_now) {
+  Flow* const flow = table.insert(spread_key(1));
+  EXPECT_EQ(table.find_before_backend(before(*flow, backend(1))), nullptr);
+  table.set_backend(*flow, backend(1));
+  EXPECT_EQ(flow->backend_endpoint, backend(1));
+  EXPECT_EQ(table.find_before_backend(before(*flow, backend(1))), flow);
+  table.set_backend(*flow, backend(2));
+  EXPECT_EQ(table.find_before_backend(before(*flow, backend(1))), nullptr);
+  EXPECT_EQ(table.find_before_backend(before(*flow, backend(2))), flow);
+  const BackendTuple tuple = before(*flow, backend(2));
+  table.erase(*flow);
+  EXPECT_EQ(table.find_before_backend(tuple), nullptr);
+}
+
+// One client port through several listens to one backend: only the last can be open there.
+TEST_F(FlowTableTest, of_flows_with_the_same_backend_the_last_to_get_it_is_found) {
+  ConnectionKey key = spread_key(1);
+  Flow* const first = table.insert(key);
+  table.set_backend(*first, backend(1));
+  key.listen = 1;
+  Flow* const second = table.insert(key);
+  table.set_backend(*second, backend(1));
+  EXPECT_EQ(table.find_before_backend(before(*first, backend(1))), second);
+  table.erase(*second);
+  EXPECT_EQ(table.find_before_backend(before(*first, backend(1))), first);
+}
+
+TEST_F(FlowTableTest, erasing_leaves_the_others_of_a_full_table_to_be_found) {
+  std::vector<Flow*> flows;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    flows.push_back(table.insert(spread_key(i)));
+    table.set_backend(*flows.back(), backend(i % 2));
+  }
+  for (const std::uint32_t gone : {5U, 0U, 7U}) table.erase(*flows[gone]);
+  for (const std::uint32_t i : {1U, 2U, 3U, 4U, 6U}) {
+    EXPECT_EQ(table.find_before_backend(before(*flows[i], backend(i % 2))), flows[i]) << i;
+  }
 }
 
 TEST_F(FlowTableTest, a_full_table_takes_no_flow_until_one_is_erased) {
