@@ -20,6 +20,8 @@ class Descriptor {
   }
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
+  // Somebody else closes it.
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;

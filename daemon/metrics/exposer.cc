@@ -67,12 +67,10 @@ std::expected<std::unique_ptr<Exposer>, std::string> Exposer::start(
 
 HttpAnswer Exposer::answer(const HttpRequest& request) {
   if (request.method != "GET" && request.method != "HEAD")
-    return {.status = "405 Method Not Allowed",
-            .body = "only GET and HEAD\n",
-            .extra_header = "Allow: GET, HEAD\r\n"};
+    return {.status = 405, .body = "only GET and HEAD\n", .allow = "GET, HEAD"};
   if (request.path == "/metrics") return answer_metrics();
   if (request.path == "/healthz") return answer_health();
-  return {.status = "404 Not Found", .body = "see /metrics and /healthz\n"};
+  return {.status = 404, .body = "see /metrics and /healthz\n"};
 }
 
 HttpAnswer Exposer::answer_metrics() {
@@ -89,7 +87,7 @@ HttpAnswer Exposer::answer_metrics() {
 
 HttpAnswer Exposer::answer_health() const {
   const std::optional<std::string> problem = health_ ? health_() : std::nullopt;
-  if (problem) return {.status = "503 Service Unavailable", .body = *problem + "\n"};
+  if (problem) return {.status = 503, .body = *problem + "\n"};
   return {.body = "ok\n"};
 }
 

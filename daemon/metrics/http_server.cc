@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/metrics/http_server.h"
 
+#include <microhttpd.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstdarg>
 #include <cstring>
-#include <new>
+#include <exception>
 #include <utility>
 
-#include "daemon/io/clock.h"
+#include "daemon/io/descriptor.h"
 
 namespace synward::metrics {
 namespace {
 
-constexpr int accepted_at_once = 128;  // between two looks at the others
-
-constexpr std::chrono::milliseconds no_descriptor_pause{100};
+// Of the header of a request; a longer one is refused.
+constexpr std::size_t request_memory_bytes = 16 << 10;
 
 sockaddr_in socket_address(const wire::Endpoint& endpoint) {
   sockaddr_in address{};
@@ -31,11 +27,71 @@ sockaddr_in socket_address(const wire::Endpoint& endpoint) {
   return address;
 }
 
-bool must_wait() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+// Opened by us, because the library does not say why it could not.
+std::expected<io::Descriptor, int> open_listener(const wire::Endpoint& listen) {
+  io::Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sockaddr_in address = socket_address(listen);
+  const int on = 1;
+  if (!listener.valid() ||
+      setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener.get(), SOMAXCONN) != 0)
+    return std::unexpected(errno);
+  return listener;
+}
+
+std::uint16_t port_of(const io::Descriptor& listener) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.sin_port);
+}
+
+MHD_Result queue(MHD_Connection* connection, const HttpAnswer& answer) {
+  // The library copies before it returns; it does not write.
+  MHD_Response* response = MHD_create_response_from_buffer(
+      answer.body.size(), const_cast<char*>(answer.body.data()), MHD_RESPMEM_MUST_COPY);
+  if (response == nullptr) return MHD_NO;
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type);
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  if (answer.allow != nullptr) {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer.allow);
+  }
+  const MHD_Result queued = MHD_queue_response(connection, answer.status, response);
+  MHD_destroy_response(response);
+  return queued;
 }
 
 }  // namespace
+
+struct HttpServer::Callbacks {
+  // For a request without memory the connection ends; no exception may enter C.
+  // NOLINTNEXTLINE(readability-function-size): the library's signature
+  static MHD_Result answer(void* self, MHD_Connection* connection, const char* path,
+                           const char* method, const char* /*version*/, const char* /*body*/,
+                           std::size_t* /*body_size*/, void** /*of_request*/) {
+    try {
+      return queue(connection, static_cast<HttpServer*>(self)->handler_({method, path}));
+    } catch (const std::exception&) {
+      return MHD_NO;
+    }
+  }
+
+  static void notify(void* self, MHD_Connection* connection, void** /*of_socket*/,
+                     MHD_ConnectionNotificationCode code) {
+    auto* const server = static_cast<HttpServer*>(self);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+      server->come(connection);
+    } else {
+      server->go(connection);
+    }
+  }
+
+  // What is reported here is what clients did wrong: no one who can reach the port may fill the
+  // journal.
+  static void discard(void* /*self*/, const char* /*format*/, va_list /*arguments*/) {}
+};
 
 HttpServer::HttpServer(HttpHandler handler, const Limits& limits)
     : handler_(std::move(handler)), limits_(limits) {}
@@ -45,158 +101,41 @@ std::expected<std::unique_ptr<HttpServer>, int> HttpServer::start(const wire::En
                                                                   const Limits& limits) {
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(handler), limits));
   if (const int error = server->open(listen); error != 0) return std::unexpected(error);
-  server->thread_ = std::thread([raw = server.get()] { raw->run(); });
   return server;
 }
 
 int HttpServer::open(const wire::Endpoint& listen) {
-  end_ = io::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!end_.valid()) return errno;
-  listener_ = io::Descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_.valid()) return errno;
-  sockaddr_in address = socket_address(listen);
-  socklen_t length = sizeof address;
-  const int on = 1;
-  if (setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
-      ::listen(listener_.get(), static_cast<int>(limits_.connections)) != 0 ||
-      getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    return errno;
-  port_ = ntohs(address.sin_port);
+  auto listener = open_listener(listen);
+  if (!listener) return listener.error();
+  port_ = port_of(*listener);
+  // Twice as many: those that were told to give way are there until the next turn.
+  daemon_ = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, nullptr, nullptr, Callbacks::answer,
+      this, MHD_OPTION_EXTERNAL_LOGGER, Callbacks::discard, nullptr, MHD_OPTION_LISTEN_SOCKET,
+      listener->get(), MHD_OPTION_NOTIFY_CONNECTION, Callbacks::notify, this,
+      MHD_OPTION_CONNECTION_LIMIT, 2 * limits_.connections, MHD_OPTION_CONNECTION_TIMEOUT,
+      static_cast<unsigned>(limits_.silence.count()), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      request_memory_bytes, MHD_OPTION_END);
+  if (daemon_ == nullptr) return errno == 0 ? EMFILE : errno;
+  listener->release();  // the daemon closes it
   return 0;
 }
 
 HttpServer::~HttpServer() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(end_.get(), &one, sizeof one);
-  if (thread_.joinable()) thread_.join();
+  if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
 }
 
-void HttpServer::run() {
-  pthread_setname_np(pthread_self(), "metrics");
-  for (bool more = true; more;) {
-    try {
-      more = turn();
-    } catch (const std::bad_alloc&) {
-      connections_.clear();
-    }
-  }
+void HttpServer::come(MHD_Connection* connection) {
+  connections_.push_back(connection);
+  if (connections_.size() <= limits_.connections) return;
+  const MHD_ConnectionInfo* oldest =
+      MHD_get_connection_info(connections_.front(), MHD_CONNECTION_INFO_CONNECTION_FD);
+  if (oldest != nullptr) shutdown(oldest->connect_fd, SHUT_RDWR);
+  connections_.pop_front();
 }
 
-bool HttpServer::turn() {
-  if (!wait()) return false;
-  const Instant now = io::now();
-  std::size_t polled = 2;
-  for (Connection& connection : connections_) {
-    if (polled_[polled++].revents != 0) serve(connection, now);
-    if (now >= connection.until) connection.phase = Phase::over;
-  }
-  if (polled_[1].revents != 0) accept_all(now);
-  std::erase_if(connections_, [](auto& connection) { return connection.phase == Phase::over; });
-  return true;
-}
-
-bool HttpServer::wait() {
-  polled_.assign({{end_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}});
-  Instant until = Instant::max();
-  for (const Connection& connection : connections_) {
-    const short event = connection.phase == Phase::answer ? POLLOUT : POLLIN;
-    polled_.push_back({connection.socket.get(), event, 0});
-    until = std::min(until, connection.until);
-  }
-  int timeout = -1;
-  if (!connections_.empty()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - io::now());
-    timeout = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
-  }
-  if (poll(polled_.data(), polled_.size(), timeout) < 0)
-    for (pollfd& each : polled_) each.revents = 0;
-  return polled_[0].revents == 0;
-}
-
-void HttpServer::accept_all(Instant now) {
-  for (int accepted = 0; accepted < accepted_at_once; ++accepted) {
-    io::Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket.valid()) {
-      if (errno != EMFILE && errno != ENFILE) return;
-      // The listener stays readable: without a descriptor this thread would not rest.
-      if (connections_.empty())
-        poll(nullptr, 0, no_descriptor_pause.count());
-      else
-        connections_.pop_front();
-      return;
-    }
-    connections_.push_back({.socket = std::move(socket), .until = now + limits_.request_time});
-    if (connections_.size() > limits_.connections) connections_.pop_front();
-    serve(connections_.back(), now);  // the request is there as a rule
-  }
-}
-
-void HttpServer::serve(Connection& connection, Instant now) {
-  if (connection.phase == Phase::answer)
-    send_on(connection);
-  else
-    receive(connection, now);
-}
-
-void HttpServer::receive(Connection& connection, Instant now) {
-  std::array<char, 4096> buffer;
-  const ssize_t got = recv(connection.socket.get(), buffer.data(), buffer.size(), 0);
-  if (got <= 0) {
-    if (got == 0 || !must_wait()) connection.phase = Phase::over;
-    return;
-  }
-  if (connection.phase != Phase::request) return;
-  connection.bytes.append(buffer.data(), static_cast<std::size_t>(got));
-  const auto request = parse_request(connection.bytes);
-  const bool too_long = connection.bytes.size() > limits_.request_bytes;
-  if (!request && request.error() == HttpProblem::incomplete && !too_long) return;
-  connection.until = now + limits_.answer_time;
-  if (request)
-    answer(connection, handler_(*request), request->method != "HEAD");
-  else
-    answer(connection,
-           {.status = too_long ? "431 Request Header Fields Too Large" : "400 Bad Request",
-            .body = "not a request of HTTP/1.x\n"},
-           true);
-}
-
-void HttpServer::answer(Connection& connection, const HttpAnswer& answer, bool with_body) {
-  std::string text = "HTTP/1.1 ";
-  text.append(answer.status).append("\r\n").append(answer.extra_header);
-  text.append("Content-Type: ").append(answer.content_type).append("\r\n");
-  text.append("Cache-Control: no-store\r\nContent-Length: ");
-  text.append(std::to_string(answer.body.size())).append("\r\nConnection: close\r\n\r\n");
-  if (with_body) text += answer.body;
-  connection.bytes = std::move(text);
-  connection.phase = Phase::answer;
-  send_on(connection);
-  if (connection.phase == Phase::answer) keep_bounds(connection);
-}
-
-void HttpServer::send_on(Connection& connection) {
-  const ssize_t sent = send(connection.socket.get(), connection.bytes.data() + connection.sent,
-                            connection.unsent(), MSG_NOSIGNAL);
-  if (sent < 0) {
-    if (!must_wait()) connection.phase = Phase::over;
-    return;
-  }
-  connection.sent += static_cast<std::size_t>(sent);
-  if (connection.unsent() > 0) return;
-  connection.bytes = {};
-  connection.phase = Phase::farewell;
-  shutdown(connection.socket.get(), SHUT_WR);
-}
-
-void HttpServer::keep_bounds(const Connection& newest) {
-  std::size_t unsent = 0;
-  for (const Connection& connection : connections_) unsent += connection.unsent();
-  for (Connection& connection : connections_) {
-    if (unsent <= limits_.unsent_bytes) return;
-    if (&connection == &newest) continue;
-    unsent -= connection.unsent();
-    if (connection.phase == Phase::answer) connection.phase = Phase::over;
-  }
+void HttpServer::go(MHD_Connection* connection) {
+  std::erase(connections_, connection);
 }
 
 }  // namespace synward::metrics

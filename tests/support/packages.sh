@@ -7,7 +7,7 @@
 build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config
   clang-19 libbpf-dev libcap-ng-dev libcli11-dev libfmt-dev libgmock-dev libgtest-dev
-  libmnl-dev libnetfilter-queue-dev libnftnl-dev libsystemd-dev libyaml-cpp-dev
+  libmicrohttpd-dev libmnl-dev libnetfilter-queue-dev libnftnl-dev libsystemd-dev libyaml-cpp-dev
   linux-libc-dev nlohmann-json3-dev prometheus-cpp-dev python3
 )
 # To run real servers and clients in network namespaces.
