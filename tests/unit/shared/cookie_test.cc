@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <random>
+#include <vector>
 
 // tests/unit/shared/shared_headers.c: the same headers, read as C.
 extern "C" {
@@ -61,6 +63,92 @@ TEST(Cookie, DataBitsComeBackFromEveryMac) {
       ASSERT_EQ(synward_cookie_parity(cookie), data & 1);
     }
   }
+}
+
+// Everything that the MAC covers.
+struct Covered {
+  synward_cookie_key key;
+  synward_tuple tuple;
+  __u32 epoch, client_isn, promise, data;
+};
+
+__u32 mac_of(const Covered& covered) {
+  return synward_cookie_make(synward_cookie_begin(&covered.key, &covered.tuple, covered.epoch),
+                             covered.client_isn, covered.promise,
+                             static_cast<__u8>(covered.data)) >>
+         8;
+}
+
+Covered random_covered(std::mt19937_64& random) {
+  const auto number = [&random](unsigned bits) { return random() >> (64 - bits); };
+  return {.key = {random(), random()},
+          .tuple = {{random(), random()},
+                    {random(), random()},
+                    static_cast<__u16>(number(16)),
+                    static_cast<__u16>(number(16)),
+                    0},
+          .epoch = static_cast<__u32>(number(32)),
+          .client_isn = static_cast<__u32>(number(32)),
+          .promise = static_cast<__u32>(number(24)),
+          .data = static_cast<__u32>(number(8))};
+}
+
+// One bit of what the MAC covers, flipped.
+struct Flip {
+  const char* what;
+  unsigned bits;
+  void (*flip)(Covered&, unsigned bit);
+};
+
+constexpr std::array<Flip, 10> flips{{
+    {"key", 64, [](Covered& c, unsigned bit) { c.key.k0 ^= __u64{1} << bit; }},
+    {"key's second half", 64, [](Covered& c, unsigned bit) { c.key.k1 ^= __u64{1} << bit; }},
+    {"client", 128, [](Covered& c, unsigned b) { c.tuple.client[b / 64] ^= __u64{1} << b % 64; }},
+    {"service", 128, [](Covered& c, unsigned b) { c.tuple.service[b / 64] ^= __u64{1} << b % 64; }},
+    {"client port", 16, [](Covered& c, unsigned b) { c.tuple.client_port ^= __u16(1U << b); }},
+    {"service port", 16, [](Covered& c, unsigned b) { c.tuple.service_port ^= __u16(1U << b); }},
+    {"epoch", 32, [](Covered& c, unsigned bit) { c.epoch ^= 1U << bit; }},
+    {"client ISN", 32, [](Covered& c, unsigned bit) { c.client_isn ^= 1U << bit; }},
+    {"promise", 24, [](Covered& c, unsigned bit) { c.promise ^= 1U << bit; }},
+    {"data", 8, [](Covered& c, unsigned bit) { c.data ^= 1U << bit; }},
+}};
+
+// Each of the 24 bits is as likely as not to change with each bit that goes in: a bit that is
+// constant, or that some input does not reach, makes a guess twice as likely to pass.
+TEST(CookieMac, EachOf24BitsHangsOnEachBitThatItCovers) {
+  constexpr unsigned tries = 256;
+  constexpr unsigned slack = 64;  // eight standard deviations
+  std::mt19937_64 random(3);      // NOLINT(cert-msc32-c,cert-msc51-cpp): repeatable
+  for (const Flip& flip : flips) {
+    for (unsigned bit = 0; bit < flip.bits; ++bit) {
+      std::array<unsigned, 24> changed{};
+      for (unsigned i = 0; i < tries; ++i) {
+        Covered covered = random_covered(random);
+        const __u32 mac = mac_of(covered);
+        flip.flip(covered, bit);
+        const __u32 difference = mac ^ mac_of(covered);
+        for (unsigned of = 0; of < changed.size(); ++of) changed[of] += difference >> of & 1;
+      }
+      for (unsigned of = 0; of < changed.size(); ++of) {
+        ASSERT_NEAR(changed[of], tries / 2, slack)
+            << "MAC bit " << of << " by bit " << bit << " of the " << flip.what;
+      }
+    }
+  }
+}
+
+// Bits that hang on each other are fewer bits, and meet more often: of n numbers of b bits
+// n * n / 2^(b+1) pairs are alike.
+TEST(CookieMac, MeetsItselfAsSeldomAs24BitsDo) {
+  constexpr std::size_t numbers = 1U << 16;
+  constexpr std::size_t expected = 128;  // 256 with 23 bits, 64 with 25
+  std::mt19937_64 random(4);             // NOLINT(cert-msc32-c,cert-msc51-cpp): repeatable
+  std::vector<__u32> macs(numbers);
+  for (__u32& mac : macs) mac = mac_of(random_covered(random));
+  std::ranges::sort(macs);
+  std::size_t alike = 0;
+  for (std::size_t i = 1; i < macs.size(); ++i) alike += macs[i] == macs[i - 1] ? 1 : 0;
+  EXPECT_NEAR(static_cast<double>(alike), expected, expected / 2.0);
 }
 
 TEST(Cookie, EveryMssRoundsDownExceptBelowTheLeast) {
