@@ -70,7 +70,8 @@ class Namespace:
 
     @contextlib.contextmanager
     def nft_ingress(self, interface, rules):
-        """Rules on what arrives at an interface, before everything else, while the block lasts.
+        """Rules on what arrives at an interface, before everything else, the lab's own discarding
+        included, while the block lasts.
 
         `rules` may use the named counter `seen`; yields a function that reads it.
         """
@@ -78,7 +79,7 @@ class Namespace:
             table netdev observer {{
               counter seen {{ }}
               chain arriving {{
-                type filter hook ingress device {interface} priority -500; policy accept;
+                type filter hook ingress device {interface} priority -510; policy accept;
                 {rules}
               }}
             }}""")
