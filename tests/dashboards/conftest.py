@@ -11,7 +11,8 @@ import files  # noqa: E402  pylint: disable=wrong-import-position
 from lab import lab as labs  # noqa: E402  pylint: disable=wrong-import-position
 
 
-def pytest_configure():
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
     labs.end_on_signals()
 
 

@@ -6,10 +6,11 @@ serves.
 """
 
 import contextlib
+import functools
 import json
 import signal
-import threading
 
+from lab import background
 from lab import lab as labs
 from lab import network, prometheus, synward, traffic, wait
 
@@ -61,7 +62,8 @@ class Scene:
     def target(self, name, family):
         return network.endpoint(family) if name == "web" else endpoint(family, PORTS[name])
 
-    def _visit(self, name, family):
+    def _visit(self, name, turn):
+        family = (4, 6)[turn % 2]
         if name == "staying":
             self.lab.load(STAYING, family=family, hold=True, hold_seconds=20)
             return
@@ -71,27 +73,8 @@ class Scene:
     @contextlib.contextmanager
     def clients(self, *names):
         """A steady number of clients a second for each service, both families in turn; or "staying"."""
-        ended, errors = threading.Event(), []
-
-        def visit(name):
-            turn = 0
-            while not ended.is_set() and not errors:
-                try:
-                    self._visit(name, (4, 6)[turn % 2])
-                except BaseException as error:  # pylint: disable=broad-exception-caught
-                    errors.append(error)
-                turn += 1
-        threads = [threading.Thread(target=visit, args=(name,), daemon=True) for name in names]
-        for thread in threads:
-            thread.start()
-        try:
+        with background.repeated(*(functools.partial(self._visit, name) for name in names)):
             yield
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
-        if errors:
-            raise errors[0]
 
     def syn_flood(self):
         return self.lab.flood(FLOOD_PPS)

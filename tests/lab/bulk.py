@@ -3,30 +3,11 @@
 
 import os
 import struct
-import threading
 import time
 
+from .background import Work
+
 PATIENCE = 30  # seconds without a single byte
-
-
-class _Worker(threading.Thread):
-    """A thread whose exception is the caller's."""
-
-    def __init__(self, work):
-        super().__init__(daemon=True)
-        self._work, self.error = work, None
-        self.start()
-
-    def run(self):
-        try:
-            self._work()
-        except BaseException as error:  # pylint: disable=broad-exception-caught
-            self.error = error
-
-    def result(self):
-        self.join()
-        if self.error:
-            raise self.error
 
 
 def _send(sender, data):
@@ -47,8 +28,8 @@ def move(streams, data):
     """Each (sender, receiver) moves the data, all at once; the seconds until the last byte."""
     received = [bytearray(len(data)) for _ in streams]
     start = time.monotonic()
-    workers = [_Worker(lambda s=sender: _send(s, data)) for sender, _ in streams]
-    workers += [_Worker(lambda r=receiver, i=into: _receive(r, i)) for (_, receiver), into in zip(streams, received)]
+    workers = [Work(lambda s=sender: _send(s, data)) for sender, _ in streams]
+    workers += [Work(lambda r=receiver, i=into: _receive(r, i)) for (_, receiver), into in zip(streams, received)]
     for worker in workers:
         worker.join()
     took = time.monotonic() - start
@@ -86,8 +67,8 @@ def move_mebibytes(streams, count):
     """The same for more than memory should hold: compared block by block, as they come."""
     block = os.urandom(_BLOCK)
     start = time.monotonic()
-    workers = [_Worker(lambda s=sender: _send_blocks(s, block, count)) for sender, _ in streams]
-    workers += [_Worker(lambda r=receiver: _receive_blocks(r, block, count)) for _, receiver in streams]
+    workers = [Work(lambda s=sender: _send_blocks(s, block, count)) for sender, _ in streams]
+    workers += [Work(lambda r=receiver: _receive_blocks(r, block, count)) for _, receiver in streams]
     for worker in workers:
         worker.result()
     return time.monotonic() - start

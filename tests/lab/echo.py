@@ -6,8 +6,9 @@ import hashlib
 import os
 import selectors
 import socket
-import threading
 import time
+
+from .background import Work
 
 NAME_LENGTH = 16
 _REQUEST = 2000  # bytes: more than one segment
@@ -37,19 +38,20 @@ class Echo:
         except BaseException:
             self._sockets.close()
             raise
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._serving = Work(self._serve)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self._stopper.send(b"x")
-        self._thread.join()
+        self._serving.join()
         self._sockets.close()
         for end in (self._stopped, self._stopper):
             end.close()
         self._selector.close()
+        if exception[0] is None:
+            self._serving.result()
 
     def _serve(self):
         while True:

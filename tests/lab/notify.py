@@ -3,8 +3,9 @@
 
 import os
 import socket
-import threading
 import time
+
+from .background import Work
 
 
 class Manager:
@@ -15,8 +16,7 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self._path)
         self._messages = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._reader = Work(self._read)
         # For Synward(wrapper=...).
         self.environment = ["env", f"NOTIFY_SOCKET={self._path}"]
         if watchdog_us:
@@ -43,6 +43,6 @@ class Manager:
     def close(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", self._path)
-        self._reader.join(5)
+        self._reader.result()
         self._socket.close()
         os.unlink(self._path)

@@ -19,6 +19,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "synward: needs the daemon itself")
     config.addinivalue_line("markers", "known_to_fail_behind(defence): shows what synward is better at")
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
     if os.geteuid() != 0:
         pytest.exit("the lab makes network namespaces: run as root", returncode=1)
     labs.end_on_signals()

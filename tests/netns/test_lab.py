@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from lab import background
 from lab import lab as labs
 from lab import netns, network, traffic
 from lab.capture import IP, Capture, IPv6
@@ -17,6 +18,18 @@ TRIES = 5
 def _plain():
     with labs.Lab() as made:
         yield made
+
+
+def fails(turn):
+    raise ValueError(f"turn {turn}")
+
+
+def test_what_goes_wrong_beside_a_test_goes_wrong_in_it():
+    with pytest.raises(ValueError, match="turn 0"):
+        with background.repeated(str, fails):
+            pass
+    with pytest.raises(ValueError, match="turn 0"):
+        background.Work(lambda: fails(0)).result()
 
 
 def refusal(namespace, *arguments):

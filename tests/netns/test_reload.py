@@ -6,10 +6,10 @@ import json
 import os
 import pathlib
 import signal
-import threading
 
 import pytest
 
+from lab import background
 from lab import lab as labs
 from lab import network, wait
 from lab import synward as daemons
@@ -17,6 +17,7 @@ from lab.metrics import Difference
 
 pytestmark = pytest.mark.synward
 
+LOAD = 50  # connections, again and again
 HELD = 10  # seconds: long enough to be looked at
 
 EXTRA = {"name": "extra", "listen": [network.endpoint(4, 8080), network.endpoint(6, 8080)]}
@@ -73,25 +74,19 @@ def test_twenty_reloads_during_load(lab, synward, reload):
         (True, good),
     ]
     assert len(steps) == 20 and sum(not fine for fine, _ in steps) == 5
-    results, ended = [], threading.Event()
 
-    def load():
-        while not ended.is_set():
-            results.append(lab.load(200, family=(4, 6)[len(results) % 2], concurrency=20))
-    thread = threading.Thread(target=load)
+    def load(turn):
+        return lab.load(LOAD, family=(4, 6)[turn % 2], concurrency=20)
     with lab.holding(50, hold_seconds=HELD) as held:
         wait.until(lambda: established(synward) == 50, "the connections to hold")
-        thread.start()
-        try:
+        with background.repeated(load) as results:
             for fine, settings in steps:
+                served = len(results)
                 assert reload(settings) == fine
-        finally:
-            ended.set()
-            thread.join()
+                wait.until(lambda before=served: len(results) > before, "clients to be served across the reload")
         done = held()
     assert done["held"] == done["ok"] == 50, done
-    assert all(result["ok"] == 200 for result in results), results
-    assert results
+    assert all(result["ok"] == LOAD for result in results), results
     change = Difference(before, synward.metrics())
     assert change.total("connections_closed_total", reason="reset") == 0
     assert change.dropped() == {}
