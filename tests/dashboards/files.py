@@ -63,6 +63,10 @@ def rules(path=RULES):
     return [rule for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
 
 
+def rule_tests():
+    return yaml.safe_load(RULE_TESTS.read_text(encoding="utf-8"))["tests"]
+
+
 def alerts():
     return [rule for rule in rules() if "alert" in rule]
 

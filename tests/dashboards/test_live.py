@@ -107,10 +107,41 @@ def test_a_recording_rule_has_recorded(story, rule):
 @pytest.mark.parametrize("rule", files.alerts(), ids=lambda rule: rule["alert"])
 def test_an_alert_can_be_evaluated_and_its_texts_find_their_labels(story, rule):
     named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
-    bare = re.sub(r"(==|[<>]) [\d.]+\s*$", "", rule["expr"].strip().split("\nand ")[0])
-    for labels, _ in story.prometheus.since_start(faster(bare), step=0.5):
+    compared = re.split(r"\s(?:==|[<>])\s", rule["expr"])[0]
+    series = story.prometheus.since_start(faster(compared), step=0.5)
+    assert series or rule["alert"] == "SynwardAbsent", "nothing is compared: it can never fire"
+    for labels, _ in series:
         assert named <= set(labels)
     story.prometheus.instant(faster(rule["expr"]))
+
+
+# What is an operator's to name; the rest is the daemon's.
+FREE = {"job", "instance", "protected_service", "backend", "queue"}
+
+
+def exported(story, name):
+    """The labels of the daemon's series of that name."""
+    return [labels for labels, _ in story.metrics.select(name)] if name != "up" else [{}]
+
+
+@pytest.mark.parametrize("name, matchers", sorted({
+    selector for text in [query.expression for query in DASHBOARD.queries()] + [rule["expr"] for rule in files.rules()]
+    for selector in files.SELECTOR.findall(text) if not selector[0].startswith("instance")}))
+def test_a_matcher_has_something_to_match(story, name, matchers):
+    """Also where it leaves something out: a value that is never there leaves out nothing."""
+    for label, values in re.findall(r'(\w+)(?:=~?|!=|!~)"([^"]*)"', matchers):
+        if label not in FREE:
+            assert set(values.split("|")) <= {labels[label] for labels in exported(story, name)}
+
+
+@pytest.mark.parametrize("name, labels", sorted({
+    (entry["series"].partition("{")[0], entry["series"].partition("{")[2])
+    for test in files.rule_tests() for entry in test["input_series"]}))
+def test_the_rules_are_tested_with_series_that_the_daemon_has(story, name, labels):
+    told = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+    fixed = {label: value for label, value in told.items() if label not in FREE}
+    assert any(set(have) == set(told) - {"job", "instance"} and fixed.items() <= have.items()
+               for have in exported(story, name))
 
 
 def finite(series):

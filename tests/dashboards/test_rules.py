@@ -6,15 +6,10 @@ import re
 
 import files
 import pytest
-import yaml
 from lab import prometheus
 
 each_alert = pytest.mark.parametrize("rule", files.alerts(), ids=lambda rule: rule["alert"])
 RUNBOOK = "file:///usr/share/doc/synward/dashboards.md#"
-
-
-def unit_tests():
-    return yaml.safe_load(files.RULE_TESTS.read_text(encoding="utf-8"))["tests"]
 
 
 def seconds(duration):
@@ -40,12 +35,12 @@ def test_unit_tests_pass():
 @each_alert
 def test_a_unit_test_sees_it_quiet_then_firing_then_quiet(rule):
     stories = [sorted((seconds(step["eval_time"]), bool(step["exp_alerts"])) for step in test["alert_rule_test"]
-                      if step["alertname"] == rule["alert"]) for test in unit_tests() if "alert_rule_test" in test]
+                      if step["alertname"] == rule["alert"]) for test in files.rule_tests() if "alert_rule_test" in test]
     assert [False, True, False] in [[fires for _, fires in story] for story in stories]
 
 
 def test_every_recording_rule_has_a_unit_test():
-    tested = {test["expr"] for story in unit_tests() for test in story.get("promql_expr_test", [])}
+    tested = {test["expr"] for story in files.rule_tests() for test in story.get("promql_expr_test", [])}
     assert tested == {rule["record"] for rule in files.recordings()}
 
 
