@@ -46,6 +46,7 @@ TEST(ConfigSample, SurvivesMutation) {
   const std::string sample = sample_text();
   std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same file every time
   constexpr std::string_view tokens = "\"'[]{}:,-&*!|>%@#?~ \n\t\x04\xff\xe2<0a";
+  int loaded_again = 0;
   for (int round = 0; round < 300; ++round) {
     std::string text = sample;
     for (auto edits = random() % 8 + 1; edits > 0; --edits) {
@@ -67,8 +68,10 @@ TEST(ConfigSample, SurvivesMutation) {
     }
     const Loaded loaded = load_text(text);
     if (!loaded.problems.empty()) continue;
+    ++loaded_again;
     EXPECT_EQ(loaded_settings(dump(loaded.settings)), loaded.settings);
   }
+  EXPECT_GT(loaded_again, 50);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
@@ -113,11 +114,12 @@ TEST(Collector, BackendListedTwiceIsOneSeries) {
   workers.first.services[0].backends[1].syns_sent.add(3);
   MetricsSource source = workers.source();
   source.services[0].backends = {"198.51.100.10:443", "198.51.100.10:443"};
-  for (const prometheus::MetricFamily& family : Collector(source).Collect()) {
-    if (family.name != "synward_backend_syns_sent_total") continue;
-    ASSERT_EQ(family.metric.size(), 2);
-    EXPECT_EQ(family.metric[0].counter.value, 5);
-  }
+  const auto families = Collector(source).Collect();
+  const auto sent = std::ranges::find(families, "synward_backend_syns_sent_total",
+                                      &prometheus::MetricFamily::name);
+  ASSERT_NE(sent, families.end());
+  ASSERT_EQ(sent->metric.size(), 2);
+  EXPECT_EQ(sent->metric[0].counter.value, 5);
 }
 
 TEST(Collector, HistogramBucketsAreCumulativeSeconds) {
@@ -165,11 +167,14 @@ TEST(Collector, NoneHasDropsOnly) {
   FakeWorkers workers;
   workers.first.none().dropped[synward_reason_bad_ip_header].add(2);
   workers.second.none().dropped[synward_reason_bad_ip_header].add(3);
+  std::size_t of_none = 0;
   for (const auto& [name, value] : workers.samples()) {
     if (!name.contains("protected_service=\"none\"")) continue;
+    ++of_none;
     EXPECT_TRUE(name.starts_with("synward_dropped_packets_total{")) << name;
     EXPECT_EQ(value, name.contains("\"bad_ip_header\"") ? 5 : 0) << name;
   }
+  EXPECT_EQ(of_none, std::size_t{synward_reason_count});
 }
 
 TEST(Collector, ShowsQueues) {
