@@ -14,8 +14,10 @@ CONNECTIONS = 10_000
 OFFERED = 130_000  # SYN/s
 # SYN/s that must arrive at the daemon: SYNWARD_FLOOD_ARRIVING=100000 asks for the whole figure. How
 # many can is a property of the machine, and a machine may be busy: without it the flood is what
-# fits, so that clients do not suffer from what the kernel has to throw away, theirs included.
+# fits, so that clients do not suffer from what the kernel has to throw away, theirs included. What
+# the machine can do at that moment, its kernel shows, which only has to throw the flood away.
 ASKED = int(os.environ.get("SYNWARD_FLOOD_ARRIVING", "0"))
+ALONE = 0.1  # of what the kernel takes in; ten times less is a daemon that cannot keep up
 FITTING, ARRIVING = 0.7, 0.5  # of what arrives of a flood alone, and of what fits, with clients beside it
 FLOOD_MIN = 2_000  # SYN/s: less is no flood
 PATIENCE = 60  # seconds: a client's SYN may be lost several times where the machine is too slow for the flood
@@ -45,23 +47,45 @@ def flooded(lab, rate, family):
         yield lambda: (syns(daemon) - before) / (time.monotonic() - start)
 
 
-def fitting(lab, family):
+@contextlib.contextmanager
+def arriving_at_the_middlebox(lab, rules=SYNS):
+    """A function that gives the SYN/s at its card since the first."""
+    with lab.middlebox.nft_ingress("m0", rules) as seen:
+        first = []
+
+        def rate():
+            if not first:
+                wait.until(seen, "the flood to arrive")
+                first.extend((seen(), time.monotonic()))
+                time.sleep(1)
+            return (seen() - first[0]) / (time.monotonic() - first[1])
+        yield rate
+
+
+def by_the_kernel(lab, family):
+    """SYN/s of the flood that the machine takes in at this moment, where they cost nothing more."""
+    with arriving_at_the_middlebox(lab, f"{SYNS} drop") as rate, lab.flood(OFFERED, family=family):
+        return rate()
+
+
+def fitting(lab, family, machine):
     """SYN/s of the flood that clients are to stand, by what arrives of one alone for two seconds."""
     if lab.defence.name != "synward":
         return OFFERED
     with flooded(lab, OFFERED, family) as rate:
         time.sleep(2)
         alone = rate()
-    assert alone >= max(ASKED, FLOOD_MIN), f"of the flood alone only {alone:.0f} SYN/s arrive: is the machine busy?"
+    print(f"SYN/s that arrive of {OFFERED} a second, alone: {alone:.0f}; at the kernel: {machine:.0f}")
+    assert alone >= max(ASKED, FLOOD_MIN, ALONE * machine), f"only {alone:.0f} of {machine:.0f} SYN/s arrive"
     return OFFERED if ASKED else min(OFFERED, int(FITTING * alone))
 
 
 @pytest.mark.synward
 @pytest.mark.parametrize("family", [4, 6])
 def test_ten_thousand_connections_during_a_flood(lab, family):
-    before = lab.defence.metrics()
+    machine, before = by_the_kernel(lab, family), lab.defence.metrics()
     with lab.middlebox.nft_ingress("m0", SYNS) as observed:
-        offered = fitting(lab, family)
+        offered = fitting(lab, family, machine)
         with flooded(lab, offered, family) as arriving:
             result = lab.load(CONNECTIONS, family=family, concurrency=100, timeout=PATIENCE)
             rate = arriving()
@@ -81,9 +105,14 @@ def test_ten_thousand_connections_during_a_flood(lab, family):
 @pytest.mark.known_to_fail_behind("synproxy")  # it stalls, and loses some: the reason for this project
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_thousand_connections_during_a_flood(lab, family):
-    with lab.flood(fitting(lab, family), family=family):
+    offered = fitting(lab, family, by_the_kernel(lab, family))
+    with arriving_at_the_middlebox(lab) as arriving, lab.flood(offered, family=family):
+        arriving()
         result = lab.load(1000, family=family, concurrency=20, timeout=PATIENCE)
+        rate = arriving()
+    print(f"{rate:.0f} of {offered} SYN/s came; clients: {result}")
     assert result["failed"] == {}
+    assert rate >= ARRIVING * offered
 
 
 @pytest.mark.synward
