@@ -10,10 +10,13 @@
 namespace synward {
 namespace {
 
-// Bounds that were reached: there is a key of the configuration to turn. Other reasons are the
-// clients' doing and stay in the metrics.
+// Bounds that were reached: there is a key of the configuration to turn.
 constexpr std::array bounds{synward_reason_flow_table_full, synward_reason_early_data_full,
                             synward_reason_truncated_by_queue};
+
+// What honest clients send as well, as fast as their paths lose packets.
+constexpr std::array honest{synward_reason_early_data_out_of_order,
+                            synward_reason_early_data_duplicate};
 
 constexpr std::array<std::string_view, backend_failure_count> failure_texts{
     "refused {} connection(s) in {} s", "did not answer for {} connection(s) in {} s",
@@ -30,6 +33,28 @@ std::uint64_t sum(const IncidentView& view, std::size_t service, Read read) {
   return total;
 }
 
+bool hostile(Reason reason) {
+  const auto in = [reason](const auto& list) {
+    return std::ranges::find(list, reason) != list.end();
+  };
+  return !in(bounds) && !in(honest) && reason != synward_reason_send_failed;
+}
+
+void add_drops(const ServiceCounters& counters, auto& reasons) {
+  for (std::size_t reason = 0; reason < reasons.size(); ++reason)
+    reasons.at(reason) += counters.dropped.at(reason).value();
+}
+
+HalfOpen half_open_of(const IncidentView& view, std::size_t service) {
+  const auto of = [&](auto read) { return sum(view, service, read); };
+  return {.pressed = of([](auto& c) { return c.half_open_pressured.value(); }),
+          .entries = of([](auto& c) { return c.half_open_connections.value(); }),
+          .limit = of([](auto& c) { return c.half_open_limit.value(); }),
+          .syns = of([](auto& c) { return c.syns_received.value(); }),
+          .displaced = of([](auto& c) { return c.half_open_displaced.value(); }),
+          .untracked = of([](auto& c) { return c.half_open_untracked.value(); })};
+}
+
 long long whole_seconds(Duration duration) {
   return std::max<long long>(1, std::chrono::round<std::chrono::seconds>(duration).count());
 }
@@ -39,6 +64,9 @@ long long whole_seconds(Duration duration) {
 std::vector<Incidents::Line> Incidents::turn(Instant now, const IncidentView& view) {
   now_ = now;
   for (std::size_t index = 0; index < view.services.size(); ++index) look_at_service(view, index);
+  ReasonCounts of_none{};
+  for (const Counters& worker : view.workers) add_drops(worker.none(), of_none);
+  watch_drops("none", of_none);
   for (const metrics::QueueSample& queue : view.queues) look_at_queue(queue);
   return std::exchange(lines_, {});
 }
@@ -46,14 +74,13 @@ std::vector<Incidents::Line> Incidents::turn(Instant now, const IncidentView& vi
 void Incidents::look_at_service(const IncidentView& view, std::size_t index) {
   const metrics::ServiceNames& names = view.services[index];
   const auto of = [&](auto read) { return sum(view, index, read); };
-  watch_half_open(
-      names.name,
-      static_cast<std::int64_t>(of([](auto& c) { return c.half_open_connections.value(); })),
-      static_cast<std::int64_t>(of([](auto& c) { return c.half_open_limit.value(); })),
-      view.watermarks);
+  watch_half_open(view, index);
+  ReasonCounts reasons{};
+  for (const Counters& worker : view.workers)
+    if (index < worker.services.size()) add_drops(worker.services[index], reasons);
+  watch_drops(names.name, reasons);
   for (const Reason reason : bounds) {
-    count(fmt::format("{}: {}", names.name, reason_name(reason)),
-          of([reason](auto& c) { return c.dropped.at(reason).value(); }),
+    count(fmt::format("{}: {}", names.name, reason_name(reason)), reasons.at(reason),
           fmt::format("dropped {{}} packet(s) in {{}} s: {}", reason_text(reason)));
   }
   for (std::size_t b = 0; b < names.backends.size(); ++b) {
@@ -74,27 +101,72 @@ void Incidents::look_at_queue(const metrics::QueueSample& queue) {
   count(name, queue.dropped_socket, "dropped {} packet(s) in {} s: its socket buffer is full");
 }
 
-void Incidents::watch_half_open(const std::string& service, std::int64_t entries,
-                                std::int64_t limit, const Watermarks& watermarks) {
-  const auto pressed = pressed_.find(service);
-  const auto over = [&](std::uint32_t percent) { return entries * 100 >= limit * percent; };
-  if (pressed == pressed_.end()) {
-    if (limit == 0 || !over(watermarks.high)) return;
-    pressed_.emplace(service, now_);
-    lines_.push_back({service::LogLevel::warning,
-                      fmt::format("{}: the half-open queue is above its high watermark ({} of {}): "
-                                  "old entries give way, SYN-ACKs are hardly repeated, cookies "
-                                  "stay good",
-                                  service, entries, limit)});
-    return;
+// The workers know whether they are pressed: each goes by its own share of the backlog, and their
+// sum may be below the watermark of the whole.
+void Incidents::watch_half_open(const IncidentView& view, std::size_t index) {
+  const std::string& service = view.services[index].name;
+  Floods& flood = floods_[service];
+  const HalfOpen have = half_open_of(view, index);
+  if (!flood.syns.look(now_, have.syns)) return;
+  flood.entries_max = std::max(flood.entries_max, have.entries);
+  const auto change = flood.syns.judge(have.pressed > 0);
+  if (change == FloodSpell::Change::began) {
+    const bool all = have.pressed == view.workers.size();
+    lines_.push_back(
+        {service::LogLevel::warning,
+         fmt::format("{}: the half-open queue is above its high watermark ({} of {}{}), {:.0f} "
+                     "SYN/s: old entries give way, SYN-ACKs are hardly repeated, cookies stay good",
+                     service, have.entries, have.limit,
+                     all ? "" : fmt::format(", on {} worker(s)", have.pressed),
+                     flood.syns.rate())});
   }
-  if (over(watermarks.low)) return;
-  lines_.push_back(
-      {service::LogLevel::info,
-       fmt::format(
-           "{}: the half-open queue is below its low watermark again ({} of {}), after {} s",
-           service, entries, limit, whole_seconds(now_ - pressed->second))});
-  pressed_.erase(pressed);
+  if (change == FloodSpell::Change::ended) {
+    const FloodSpell::Figures figures = flood.syns.figures();
+    lines_.push_back(
+        {service::LogLevel::info,
+         fmt::format("{}: the half-open queue is below its low watermark again ({} of {}), after "
+                     "{} s: {} SYNs, at most {:.0f}/s, {} entries at most; {} entries gave way, "
+                     "{} SYNs were answered without one",
+                     service, have.entries, have.limit, figures.lasted.count(), figures.packets,
+                     figures.rate_max, flood.entries_max, have.displaced - flood.before.displaced,
+                     have.untracked - flood.before.untracked)});
+  }
+  if (flood.syns.active()) return;
+  flood.entries_max = 0;
+  flood.before = have;
+}
+
+// Segments that no client of ours sends: nothing of them is answered or remembered, so they press
+// no queue.
+void Incidents::watch_drops(const std::string& service, const ReasonCounts& reasons) {
+  Floods& flood = floods_[service];
+  std::uint64_t total = 0;
+  std::size_t most = 0;
+  const auto grown = [&](std::size_t r) { return reasons.at(r) - flood.reasons.at(r); };
+  for (std::size_t reason = 0; reason < reasons.size(); ++reason) {
+    if (!hostile(static_cast<Reason>(reason))) continue;
+    total += reasons.at(reason);
+    if (grown(reason) > grown(most)) most = reason;
+  }
+  if (!flood.drops.look(now_, total)) return;
+  const double limit = flood.drops.active() ? drops_end : drops_begin;
+  const auto change = flood.drops.judge(flood.drops.rate() >= limit);
+  const std::string mostly = fmt::format("mostly {} ({})", reason_name(static_cast<Reason>(most)),
+                                         reason_text(static_cast<Reason>(most)));
+  if (change == FloodSpell::Change::began) {
+    lines_.push_back(
+        {service::LogLevel::warning, fmt::format("{}: a flood: {:.0f} packets/s are dropped, {}",
+                                                 service, flood.drops.rate(), mostly)});
+  }
+  if (change == FloodSpell::Change::ended) {
+    const FloodSpell::Figures figures = flood.drops.figures();
+    lines_.push_back(
+        {service::LogLevel::info,
+         fmt::format("{}: the flood of dropped packets is over, after {} s: {} "
+                     "packets, at most {:.0f}/s, {}",
+                     service, figures.lasted.count(), figures.packets, figures.rate_max, mostly)});
+  }
+  if (!flood.drops.active()) flood.reasons = reasons;
 }
 
 void Incidents::count(const std::string& key, std::uint64_t total, std::string_view text) {

@@ -3,12 +3,14 @@
 // What an operator should read in the journal, found once a second in the counters: nothing that
 // happens to a packet logs by itself.
 #pragma once
+#include <array>
 #include <deque>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "daemon/flood_spell.h"
 #include "daemon/metrics/source.h"
 #include "daemon/service/log.h"
 #include "proxy/counters.h"
@@ -16,18 +18,17 @@
 
 namespace synward {
 
-// Of the half-open queue, in percent of its limit.
-struct Watermarks {
-  std::uint32_t high = 80;
-  std::uint32_t low = 40;
-};
-
 // Nobody may grow the counters while it is looked at.
 struct IncidentView {
   std::span<const metrics::ServiceNames> services;
   const std::deque<Counters>& workers;
   std::span<const metrics::QueueSample> queues;
-  Watermarks watermarks;
+};
+
+// Of one service, over all workers. `pressed`: how many of them are.
+struct HalfOpen {
+  std::uint64_t pressed = 0, entries = 0, limit = 0;
+  std::uint64_t syns = 0, displaced = 0, untracked = 0;
 };
 
 class Incidents {
@@ -38,8 +39,11 @@ class Incidents {
     bool operator==(const Line&) const = default;
   };
   // A kind of incident of one service, backend or queue is told at once, and again after this time
-  // with all that has come meanwhile. A half-open queue that passes its watermarks always is.
+  // with all that has come meanwhile. A flood is told when it begins and when it is over.
   static constexpr std::chrono::seconds pause{60};
+  // Packets of one service that are dropped per second: a flood from here on, until fewer than the
+  // other.
+  static constexpr double drops_begin = 1000, drops_end = 500;
 
   std::vector<Line> turn(Instant now, const IncidentView& view);
 
@@ -50,17 +54,25 @@ class Incidents {
     Instant silent_until{};
   };
 
+  using ReasonCounts = std::array<std::uint64_t, synward_reason_count>;
+  struct Floods {
+    FloodSpell syns, drops;
+    HalfOpen before;         // before the flood of SYNs
+    ReasonCounts reasons{};  // before that of dropped packets
+    std::uint64_t entries_max = 0;
+  };
+
   void look_at_service(const IncidentView& view, std::size_t index);
   void look_at_queue(const metrics::QueueSample& queue);
-  void watch_half_open(const std::string& service, std::int64_t entries, std::int64_t limit,
-                       const Watermarks& watermarks);
+  void watch_half_open(const IncidentView& view, std::size_t index);
+  void watch_drops(const std::string& service, const ReasonCounts& reasons);
   // `text` has two places: how many, and in how many seconds.
   void count(const std::string& key, std::uint64_t total, std::string_view text);
 
   Instant now_{};
   std::vector<Line> lines_;
   std::map<std::string, Count> counts_;
-  std::map<std::string, Instant> pressed_;  // services above the high watermark, since when
+  std::map<std::string, Floods> floods_;  // by service
 };
 
 }  // namespace synward

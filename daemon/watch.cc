@@ -119,11 +119,7 @@ void Daemon::tell_incidents() {
   const std::vector<metrics::ServiceNames> names = layout_.names();
   const std::vector<metrics::QueueSample> queues = queue_samples();
   const std::lock_guard no_growth(directives_.counters_growth);
-  const IncidentView view{.services = names,
-                          .workers = counters_,
-                          .queues = queues,
-                          .watermarks = {.high = settings_.half_open.high_watermark_percent,
-                                         .low = settings_.half_open.low_watermark_percent}};
+  const IncidentView view{.services = names, .workers = counters_, .queues = queues};
   for (const Incidents::Line& line : incidents_.turn(io::now(), view))
     service::write_log(line.level, line.text);
 }

@@ -118,9 +118,10 @@ struct BackendCounters {
 struct ServiceCounters {
   explicit ServiceCounters(Occupancy& half_open_of_all) : half_open(half_open_of_all) {}
 
-  // Half-open queue. The limit is this worker's share of the service's backlog.
+  // Half-open queue. The limit is this worker's share of the service's backlog; pressured: 1 while
+  // the rules of pressure hold (H3).
   Occupancy& half_open;
-  Gauge half_open_connections, half_open_limit;
+  Gauge half_open_connections, half_open_limit, half_open_pressured;
   Counter half_open_untracked, half_open_expired, half_open_reset, half_open_displaced;
 
   // SYNs whose challenge left an option out on purpose (O4): [LeftOut].

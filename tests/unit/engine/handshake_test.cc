@@ -88,6 +88,21 @@ TEST_P(HandshakeSteps, CookieAloneRedeemsWithoutTheHalfOpenQueue) {
   EXPECT_EQ(counters().cookies_redeemed[1].value(), 1U);
 }
 
+// Also when nothing comes any more: what is told of a flood ends with it.
+TEST_P(HandshakeSteps, PressureIsKnownFromItsBeginningToItsEnd) {
+  settings.backlog = 5;
+  settings.synack_retries = 1;
+  for (int i = 0; i < 3; ++i, ++client.port) challenge();
+  pass(milliseconds(8));
+  EXPECT_EQ(counters().half_open_pressured.value(), 0);
+  challenge();
+  pass(milliseconds(8));
+  EXPECT_EQ(counters().half_open_pressured.value(), 1);
+  pass(seconds(4));
+  EXPECT_EQ(counters().half_open_connections.value(), 0);
+  EXPECT_EQ(counters().half_open_pressured.value(), 0);
+}
+
 TEST_P(HandshakeSteps, WrongCookieOpensNothingAndIsCounted) {
   const std::uint32_t cookie = challenge();
   EXPECT_EQ(from_client(from_client_segment(1001, cookie + 2)), Verdict::drop);
