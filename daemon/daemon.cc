@@ -82,8 +82,10 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
           .master_key = *key,
           .wall_offset = daemon->clock_->offset(),
           .hash_key = random_hash_key(),
+          .spent_cookies = nullptr,
           .steering_seed = static_cast<std::uint32_t>(random_hash_key()[0]),
           .first_start = read_first_start(first_start_path, io::now())};
+  daemon->remember_spent_cookies();
 
   // 3. What the servers accept, before anybody is promised anything.
   daemon->offers_ = std::make_unique<OfferKeeper>(settings, daemon->layout_, host);
@@ -110,6 +112,16 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
       settings.queue_start + 2 * daemon->workers_count_ - 1,
       daemon->ruleset_->uses_native_queue() ? "native queue rules" : "xt NFQUEUE rules");
   return daemon;
+}
+
+// C8. A full table of connections that last for some seconds each, over the life of their cookies.
+void Daemon::remember_spent_cookies() {
+  constexpr std::uint64_t cookies_per_connection = 8;
+  spent_cookies_.emplace(
+      handshake::SpentCookies::buckets_for(settings_.splice.connections * cookies_per_connection));
+  host_.spent_cookies = std::make_shared<handshake::SpentCookies>(
+      std::span(spent_cookies_->data(), spent_cookies_->size()),
+      handshake::derive_hash_key(host_.master_key, handshake::Purpose::spent_cookies));
 }
 
 Result Daemon::start_workers() {

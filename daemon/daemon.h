@@ -39,6 +39,7 @@ class Daemon {
 
  private:
   Daemon(const config::Settings& settings, std::string config_file);
+  void remember_spent_cookies();
   std::expected<void, std::string> start_workers();
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
@@ -68,6 +69,7 @@ class Daemon {
   const std::uint16_t queue_start_;  // settings_ is the main thread's, and changes
   ServiceLayout layout_;
   HostFacts host_;
+  std::optional<flow::ZeroedArray<handshake::SpentCookies::Bucket>> spent_cookies_;
   std::unique_ptr<ClockAnchor> clock_;
   std::unique_ptr<OfferKeeper> offers_;
   Directives directives_;

@@ -101,6 +101,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.master_key = host.master_key;
   result.wall_offset = host.wall_offset;
   result.hash_key = host.hash_key;
+  result.spent_cookies = host.spent_cookies;
   return result;
 }
 

@@ -3,6 +3,7 @@
 // From what the operator wrote to what the parts are made from.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "config/settings.h"
@@ -21,6 +22,7 @@ struct HostFacts {
   handshake::MasterKey master_key{};
   Duration wall_offset{};
   flow::HashKey hash_key{};
+  std::shared_ptr<handshake::SpentCookies> spent_cookies;
   std::uint32_t steering_seed = 0;  // keeps a flood from aiming at one worker
   FirstStart first_start;
 };

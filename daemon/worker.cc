@@ -272,7 +272,7 @@ void Worker::reset_connections() {
   std::uint32_t place = 0;
   bool left = true;
   while (left) {
-    left = engine_.reset_some(io::now(), place, outbox_);
+    left = engine_.reset_some(place, outbox_);
     send_collected();
   }
 }

@@ -16,11 +16,6 @@ std::uint32_t percent_of(std::uint32_t whole, std::uint32_t percent) {
 constexpr std::uint32_t backlog_per_retransmit = 64;
 constexpr std::uint32_t retransmits_per_second_min = 16;
 
-// A full table of connections that last for some seconds each, over the life of their cookies.
-std::uint32_t spent_cookies_for(std::uint32_t connections) {
-  return std::min(connections, std::uint32_t{1} << 24) * 8;
-}
-
 flood::AdmissionSettings admission_settings(const EngineSettings& settings) {
   // At least 1: a tiny backlog is not always under pressure.
   return {
@@ -37,13 +32,13 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
     : settings(engine_settings),
       counters(engine_counters),
       directory(settings.services),
-      choice(directory, settings.hash_key),
+      choice(directory,
+             handshake::derive_hash_key(settings.master_key, handshake::Purpose::backend_choice)),
       keys(settings.master_key, settings.wall_offset),
       flows(settings.connections, settings.hash_key, now),
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
       early_data_by_prefix(settings.hash_key),
-      spent_cookies(spent_cookies_for(settings.connections), settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       answers(settings.hash_key) {
   add_services(settings, now);

@@ -15,7 +15,6 @@
 #include "proxy/flood/answer_limit.h"
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
-#include "proxy/handshake/spent_cookies.h"
 #include "proxy/wire/icmp.h"
 
 namespace synward::engine {
@@ -52,14 +51,14 @@ struct Core {
   flow::FlowTable flows;
   handshake::EarlyData early_data;
   flow::PrefixCounters early_data_by_prefix;  // bytes of blocks
-  handshake::SpentCookies spent_cookies;
-  flow::WaitSchedule schedule;  // of half-open entries
+  flow::WaitSchedule schedule;                // of half-open entries
   std::deque<ServiceState> services;
   std::uint32_t provisional_flows = 0;  // T6
   // O3: whose cookie is redeemed before that may have been told a window of zero.
   Instant zero_windows_until{};
   flood::AnswerLimit answers;  // to segments of no connection
 
+  handshake::SpentCookies& spent_cookies() { return *settings.spent_cookies; }
   ServiceState& service_of(std::uint16_t listen) {
     return services[directory.listen(listen).service];
   }
@@ -149,7 +148,7 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenE
 
 // --- life of a flow (lifecycle.cc) ---
 // A redeemed connection; nullptr if there is no room.
-flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key, Instant now);
+flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key);
 ServiceState& service_of(Core& core, const flow::Flow& flow);
 // Sends the (next) SYN to the flow's backend and arms its timer.
 void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
@@ -160,7 +159,7 @@ void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
 // RFC 9293 3.10.7.4, eighth, TIME-WAIT: a FIN that comes again restarts the 2MSL of its receiver.
 void fin_again(Core& core, flow::Flow& flow, Side from, Instant now);
 void release_early_data(Core& core, flow::Flow& flow);
-void erase_flow(Core& core, flow::Flow& flow, Instant now);
+void erase_flow(Core& core, flow::Flow& flow);
 void reset_client(Core& core, const flow::Flow& flow, Outbox& out);
 void reset_backend(Core& core, const flow::Flow& flow, Outbox& out);
 void set_state(Core& core, flow::Flow& flow, Side side, tcp::State state);

@@ -209,7 +209,7 @@ void Engine::count_send_failures(std::uint64_t packets) {
   state_->counters.none().dropped[synward_reason_send_failed].add(packets);
 }
 
-bool Engine::reset_some(Instant now, std::uint32_t& place, Outbox& out) {
+bool Engine::reset_some(std::uint32_t& place, Outbox& out) {
   while (!out.nearly_full()) {
     flow::Flow* const flow = state_->flows.next(place);
     if (flow == nullptr) return false;
@@ -220,7 +220,7 @@ bool Engine::reset_some(Instant now, std::uint32_t& place, Outbox& out) {
           .counters.connections_closed[static_cast<std::size_t>(CloseReason::shutdown)]
           .add();
     }
-    erase_flow(*state_, *flow, now);
+    erase_flow(*state_, *flow);
   }
   return true;
 }

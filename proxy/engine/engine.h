@@ -48,7 +48,7 @@ class Engine {
   // The ordered stop: ends connections with a RST to both sides until `out` is nearly full; true if
   // some may be left, and the caller comes back after sending. `place` is 0 at first, and goes on
   // from call to call: each connection is looked at once.
-  bool reset_some(Instant now, std::uint32_t& place, Outbox& out);
+  bool reset_some(std::uint32_t& place, Outbox& out);
 
  private:
   struct State;

@@ -98,12 +98,12 @@ void count_states(ServiceCounters& counters, const tcp::Connection& before,
   }
 }
 
-Flow* open_flow(Core& core, const flow::ConnectionKey& key, Instant now) {
+Flow* open_flow(Core& core, const flow::ConnectionKey& key) {
   Flow* flow = core.flows.insert(key);
   if (flow == nullptr) {
     Flow* oldest = core.flows.oldest_lingering();  // T4
     if (oldest == nullptr) return nullptr;
-    erase_flow(core, *oldest, now);
+    erase_flow(core, *oldest);
     flow = core.flows.insert(key);
   }
   flow->service = core.directory.listen(key.listen).service;
@@ -201,14 +201,8 @@ void release_early_data(Core& core, Flow& flow) {
   core.early_data.release(flow.early);
 }
 
-void erase_flow(Core& core, Flow& flow, Instant now) {
+void erase_flow(Core& core, Flow& flow) {
   ServiceCounters& counters = service_of(core, flow).counters;
-  // C8, C3: a cookie lives for two epochs at most, and was made before it was redeemed.
-  const Instant cookie_expires = flow.connect_deadline + 2 * handshake::epoch_length;
-  if (now < cookie_expires &&
-      !core.spent_cookies.add(flow.key, flow.challenge_isn, cookie_expires, now)) {
-    counters.spent_cookies_forgotten.add();
-  }
   if (is_provisional(flow)) --core.provisional_flows;
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);

@@ -8,6 +8,7 @@
 #include "proxy/backend/learned.h"
 #include "proxy/flow/half_open.h"
 #include "proxy/handshake/offers.h"
+#include "proxy/handshake/spent_cookies.h"
 #include "proxy/time.h"
 
 namespace synward::engine {
@@ -42,6 +43,8 @@ struct EngineSettings {
   handshake::MasterKey master_key{};
   Duration wall_offset{};    // CLOCK_REALTIME minus CLOCK_BOOTTIME
   flow::HashKey hash_key{};  // random, per process
+  // Shared by all workers: after a restart another one may have a client.
+  std::shared_ptr<handshake::SpentCookies> spent_cookies;
 };
 
 }  // namespace synward::engine

@@ -55,7 +55,7 @@ std::optional<Decision> adopt(Core& core, const Arrival& arrival) {
                                       .backend = listen.endpoint}) != nullptr) {
     return std::nullopt;
   }
-  Flow* flow = open_flow(core, arrival.key, arrival.now);
+  Flow* flow = open_flow(core, arrival.key);
   if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
   ++core.provisional_flows;
   flow->backend = core.directory.candidates(arrival.key.listen).front();

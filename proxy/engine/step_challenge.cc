@@ -124,7 +124,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
       flow->syn_challenged = true;
       return challenge_ack(core, arrival, *flow);
     }
-    erase_flow(core, *flow, arrival.now);
+    erase_flow(core, *flow);
   }
   // Its service is gone: new connections are the servers' own matter.
   if (core.directory.listen(arrival.key.listen).retired) return pass();

@@ -90,16 +90,21 @@ Decision redeem(Core& core, const Arrival& arrival) {
   const bool from_queue = redeemed.has_value();
   if (!redeemed) redeemed = handshake::read_cookie(core.keys, arrival.now, ack, offers.all());
   if (!redeemed) return unknown(core, arrival);
-  if (core.spent_cookies.contains(arrival.key, ack.ack - 1, arrival.now)) {  // C8
+  const handshake::CookieUse use{ack.source, ack.destination, redeemed->client_isn, ack.ack - 1};
+  if (core.spent_cookies().contains(use, arrival.now)) {  // C8
     counters.cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].add();
+    refuse(core, arrival);
     return drop(arrival, synward_reason_replayed_cookie);
   }
 
-  Flow* flow = open_flow(core, arrival.key, arrival.now);
+  Flow* flow = open_flow(core, arrival.key);
   if (flow == nullptr) {
     // It believes in a connection that cannot be had (T4).
     refuse(core, arrival);
     return drop(arrival, synward_reason_flow_table_full);
+  }
+  if (!core.spent_cookies().add(use, arrival.now + handshake::cookie_life_max, arrival.now)) {
+    counters.spent_cookies_forgotten.add();
   }
   const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;
   counters.cookies_redeemed[static_cast<std::size_t>(source)].add();

@@ -81,7 +81,7 @@ void flow_timers(Core& core, Instant now, Outbox& out) {
         break;
       case Phase::spliced:
         if (is_provisional(*flow)) {
-          erase_flow(core, *flow, now);
+          erase_flow(core, *flow);
           break;
         }
         if (flow->reset_possible) {  // and silence since
@@ -95,7 +95,7 @@ void flow_timers(Core& core, Instant now, Outbox& out) {
         maybe_idle(core, *flow, now, out);
         break;
       case Phase::lingering:
-        erase_flow(core, *flow, now);
+        erase_flow(core, *flow);
         break;
     }
   }

@@ -11,10 +11,6 @@ namespace {
 
 using Epochs = std::chrono::duration<std::int64_t, std::ratio<epoch_length.count()>>;
 
-// What a derived key is for, hashed with it, two numbers each: no two uses share an
-// output.
-enum class Purpose : std::uint64_t { epoch_key = 1, pair_clock = 3 };
-
 // SipHash is a pseudo-random function, so its outputs under the master key are keys; 128 bits take
 // two calls.
 synward_cookie_key derive(const synward_cookie_key& master, Purpose purpose, std::uint64_t input) {
@@ -44,6 +40,11 @@ EpochAndRest epoch_and_rest(Instant now, Duration wall_offset) {
 }
 
 }  // namespace
+
+flow::HashKey derive_hash_key(const MasterKey& master, Purpose purpose) {
+  const synward_cookie_key key = derive(words_of(master), purpose, 0);
+  return {key.k0, key.k1};
+}
 
 Epoch epoch_at(Instant now, Duration wall_offset) {
   return epoch_and_rest(now, wall_offset).epoch;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "proxy/flow/key.h"
 #include "proxy/shared/cookie.h"
 #include "proxy/time.h"
 #include "proxy/wire/address.h"
@@ -17,6 +18,19 @@ using Epoch = std::uint32_t;
 inline constexpr std::chrono::seconds epoch_length{64};         // C3
 inline constexpr std::chrono::seconds anchor_overlap{128};      // C4: both anchors are accepted
 inline constexpr std::chrono::seconds next_epoch_tolerance{4};  // C4: a node slightly ahead
+// A cookie that is good now is not so any more after that.
+inline constexpr std::chrono::seconds cookie_life_max = 2 * epoch_length + next_epoch_tolerance;
+
+// What a key derived from the master key is for, hashed with it, two numbers each: no two uses
+// share an output.
+enum class Purpose : std::uint64_t {
+  epoch_key = 1,
+  pair_clock = 3,
+  spent_cookies = 5,
+  backend_choice = 7,
+};
+// The key of a hash that must be the same after a restart, or on another node.
+flow::HashKey derive_hash_key(const MasterKey& master, Purpose purpose);
 
 // Of the wall clock, whose offset from CLOCK_BOOTTIME is given.
 Epoch epoch_at(Instant now, Duration wall_offset);

@@ -2,51 +2,104 @@
 #include "proxy/handshake/spent_cookies.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
-#include <span>
+#include <cassert>
+#include <cstring>
+
+#include "proxy/shared/siphash.h"
 
 namespace synward::handshake {
 namespace {
+
+using Bucket = SpentCookies::Bucket;
 
 std::uint32_t seconds_of(Instant at) {
   const auto whole = std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch());
   return static_cast<std::uint32_t>(whole.count());
 }
 
+// Plain numbers in the memory, since it may be a file; every access to them is atomic.
+template <class Number>
+Number load(Number& place) {
+  return std::atomic_ref(place).load(std::memory_order_relaxed);
+}
+
+struct Slot {
+  Bucket* bucket = nullptr;
+  std::size_t index = 0;
+  std::uint32_t until = 0;
+};
+
+// The slot that expires first, and how many of the bucket are taken at `present`.
+struct Look {
+  Slot soonest;
+  unsigned taken = 0;
+};
+
+Look look(Bucket& bucket, std::uint32_t present) {
+  Look result{.soonest = {&bucket, 0, load(bucket.until[0])}};
+  for (std::size_t i = 0; i < SpentCookies::bucket_slots; ++i) {
+    const std::uint32_t until = load(bucket.until[i]);
+    if (until > present) ++result.taken;
+    if (until < result.soonest.until) result.soonest = {&bucket, i, until};
+  }
+  return result;
+}
+
 }  // namespace
 
-SpentCookies::SpentCookies(std::uint32_t capacity, const flow::HashKey& key)
-    : hash_key_(key), slots_(std::bit_ceil(std::max<std::size_t>(capacity, bucket_slots))) {}
-
-// The cookie is mixed in without the key: it cannot be chosen, and the key's part is unknown.
-SpentCookies::Place SpentCookies::place_of(const flow::ConnectionKey& client,
-                                           wire::SeqNumber cookie) const {
-  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15U;
-  const std::uint64_t hash = flow::keyed_hash(hash_key_, client) ^ cookie.value() * odd;
-  const std::size_t buckets = slots_.size() / bucket_slots;
-  return {(hash & (buckets - 1)) * bucket_slots, static_cast<std::uint32_t>(hash >> 32)};
+std::size_t SpentCookies::buckets_for(std::uint64_t cookies) {
+  return std::bit_ceil(std::max<std::uint64_t>(cookies / bucket_slots, 1));
 }
 
-bool SpentCookies::add(const flow::ConnectionKey& client, wire::SeqNumber cookie, Instant until,
-                       Instant now) {
-  const Place place = place_of(client, cookie);
-  Slot* soonest = &slots_[place.first];
-  for (std::size_t i = 1; i < bucket_slots; ++i) {
-    Slot& slot = slots_[place.first + i];
-    if (slot.until < soonest->until) soonest = &slot;
-  }
-  const bool room = soonest->until <= seconds_of(now);
-  *soonest = {place.tag, seconds_of(until)};
-  return room;
+SpentCookies::SpentCookies(std::span<Bucket> memory, const flow::HashKey& key)
+    : buckets_(memory), hash_key_(key) {
+  assert(std::has_single_bit(memory.size()));
 }
 
-bool SpentCookies::contains(const flow::ConnectionKey& client, wire::SeqNumber cookie,
-                            Instant now) const {
-  const Place place = place_of(client, cookie);
+std::uint64_t SpentCookies::fingerprint(const CookieUse& use) const {
+  std::array<__u64, 6> words{};
+  std::memcpy(words.data(), use.client.address.bytes.data(), 16);
+  std::memcpy(words.data() + 2, use.service.address.bytes.data(), 16);
+  words[4] = __u64{use.client.port} << 16 | use.service.port;
+  words[5] = __u64{use.client_isn.value()} << 32 | use.cookie.value();
+  return synward_siphash(hash_key_[0], hash_key_[1], words.data(), words.size());
+}
+
+std::array<Bucket*, 2> SpentCookies::buckets_of(std::uint64_t fingerprint) const {
+  const std::size_t mask = buckets_.size() - 1;
+  return {&buckets_[fingerprint & mask], &buckets_[fingerprint >> 32 & mask]};
+}
+
+// Who moves `until` on has the slot: a thread that chose the same one finds it changed, and looks
+// again. Until the fingerprint follows, the old one, which has expired, stands for longer.
+bool SpentCookies::add(const CookieUse& use, Instant until, Instant now) {
+  const std::uint64_t mine = fingerprint(use);
   const std::uint32_t present = seconds_of(now);
-  for (std::size_t i = 0; i < bucket_slots; ++i) {
-    const Slot& slot = slots_[place.first + i];
-    if (slot.tag == place.tag && slot.until > present) return true;
+  const auto [first, second] = buckets_of(mine);
+  for (;;) {
+    const Look one = look(*first, present);
+    const Look other = look(*second, present);
+    Slot slot = (other.taken < one.taken ? other : one).soonest;
+    if (slot.until > present && other.soonest.until < slot.until) slot = other.soonest;
+    std::atomic_ref claimed(slot.bucket->until[slot.index]);
+    std::uint32_t expected = slot.until;
+    if (!claimed.compare_exchange_strong(expected, seconds_of(until), std::memory_order_relaxed)) {
+      continue;
+    }
+    std::atomic_ref(slot.bucket->fingerprints[slot.index]).store(mine, std::memory_order_relaxed);
+    return slot.until <= present;
+  }
+}
+
+bool SpentCookies::contains(const CookieUse& use, Instant now) const {
+  const std::uint64_t mine = fingerprint(use);
+  const std::uint32_t present = seconds_of(now);
+  for (Bucket* const bucket : buckets_of(mine)) {
+    for (std::size_t i = 0; i < bucket_slots; ++i) {
+      if (load(bucket->fingerprints[i]) == mine && load(bucket->until[i]) > present) return true;
+    }
   }
   return false;
 }

@@ -11,9 +11,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <deque>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -30,8 +33,10 @@ using namespace synward::lab;
 using Json = nlohmann::ordered_json;
 
 constexpr unsigned kFirstHost = 2;
-constexpr unsigned kHosts = 19;  // 203.0.113.2 .. .20
-constexpr unsigned kMaxConnections = 1'000'000;
+constexpr unsigned kHosts = 19;              // 203.0.113.2 .. .20
+constexpr std::uint16_t kFirstPort = 20000;  // of those that are reused
+constexpr unsigned kMaxConnections = 2'000'000;
+constexpr double kSlowMs = 200;
 
 struct Plan {
   std::string interface = "c0";
@@ -40,7 +45,8 @@ struct Plan {
   std::string expect;  // file that holds the body
   unsigned connections = 1;
   unsigned concurrency = 100;
-  double rate = 0;  // connections per second; 0: as the concurrency allows
+  unsigned ports = 0;  // 0: any of many hosts
+  double rate = 0;     // connections per second; 0: as the concurrency allows
   double timeout = 30;
   bool hold = false;
   double hold_seconds = 0;
@@ -65,10 +71,11 @@ Json quantiles(std::vector<double> values) {
 class Load {
  public:
   Load(const Plan& plan, const Request& request)
-      : plan_(plan),
-        request_(request),
-        epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        start_(Clock::now()) {}
+      : plan_(plan), request_(request), epoll_(epoll_create1(EPOLL_CLOEXEC)), start_(Clock::now()) {
+    for (unsigned i = 0; i < plan.ports; ++i) {
+      free_ports_.push_back(static_cast<std::uint16_t>(kFirstPort + i));
+    }
+  }
   ~Load() { close(epoll_); }
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -89,19 +96,37 @@ class Load {
   void open_due() {
     while (opened_ < plan_.connections && (plan_.hold || open_.size() < plan_.concurrency)) {
       if (plan_.rate > 0 && static_cast<double>(opened_) > elapsed() * plan_.rate) return;
-      open_one();
+      if (plan_.ports > 0 && free_ports_.empty()) return;
+      if (!open_one()) return;
     }
   }
 
-  void open_one() {
-    auto connection = std::make_unique<Connection>(request_, kFirstHost + opened_ % kHosts);
+  // False if the client's kernel still has a connection on the port, whose last ACK is under way.
+  bool open_one() {
+    auto connection = std::make_unique<Connection>(request_, next_source());
+    if (plan_.ports > 0 && connection->failure() == strerrorname_np(EADDRNOTAVAIL)) {
+      free_ports_.push_back(connection->source().port);
+      return false;
+    }
     ++opened_;
-    if (connection->state() == Connection::State::done) return record(*connection);
+    if (connection->state() == Connection::State::done) {
+      record(*connection);
+      return true;
+    }
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.fd = connection->fd();
     epoll_ctl(epoll_, EPOLL_CTL_ADD, connection->fd(), &event);
     open_.emplace(connection->fd(), std::move(connection));
+    return true;
+  }
+
+  // The port that has been free for longest: a client's next connection waits for its last ACK.
+  Source next_source() {
+    if (plan_.ports == 0) return {.host = kFirstHost + opened_ % kHosts};
+    const std::uint16_t port = free_ports_.front();
+    free_ports_.pop_front();
+    return {.host = kFirstHost, .port = port};
   }
 
   void wait() {
@@ -165,6 +190,7 @@ class Load {
 
   void record(const Connection& connection) {
     ++ended_;
+    if (plan_.ports > 0) free_ports_.push_back(connection.source().port);
     retransmits_ += connection.retransmits();
     if (!connection.succeeded()) {
       ++failures_[connection.failure()];
@@ -172,6 +198,7 @@ class Load {
     }
     connect_ms_.push_back(milliseconds(connection.connect_time()));
     total_ms_.push_back(milliseconds(connection.total_time()));
+    if (total_ms_.back() > kSlowMs) ++slow_;
   }
 
   Json report() const {
@@ -183,6 +210,7 @@ class Load {
             {"held", held_},
             {"seconds", elapsed()},
             {"retransmits", retransmits_},
+            {"above_200_ms", slow_},
             {"connect_ms", quantiles(connect_ms_)},
             {"total_ms", quantiles(total_ms_)}};
   }
@@ -201,6 +229,8 @@ class Load {
   double next_scan_ = 0;
   std::uint64_t retransmits_ = 0;
   std::map<std::string, unsigned> failures_;
+  std::deque<std::uint16_t> free_ports_;
+  unsigned slow_ = 0;
   std::vector<double> connect_ms_;
   std::vector<double> total_ms_;
 };
@@ -212,6 +242,8 @@ void describe(CLI::App& app, Plan& plan) {
   app.add_option("--expect", plan.expect, "file with the body to expect")->required();
   app.add_option("--connections", plan.connections)->check(CLI::Range(1U, kMaxConnections));
   app.add_option("--concurrency", plan.concurrency, "open at once")->check(CLI::Range(1U, 60'000U));
+  app.add_option("--ports", plan.ports, "of one address, used again and again")
+      ->check(CLI::Range(1U, 40'000U));
   app.add_option("--rate", plan.rate, "connections per second; 0: as the concurrency allows");
   app.add_option("--timeout", plan.timeout, "seconds for one connection")
       ->check(CLI::Range(0.01, 600.0));

@@ -46,28 +46,32 @@ const sockaddr* raw(const SocketAddress& address) {
 
 // 203.0.113.HOST or 2001:db8:1::HOST: many clients have enough ports together, and connections in
 // TIME-WAIT take none from the next.
-SocketAddress client_address(unsigned host, bool is_ipv6) {
+SocketAddress client_address(const Source& source, bool is_ipv6) {
   const Address base = is_ipv6 ? Address{0x20, 0x01, 0x0d, 0xb8, 0, 1}
                                : Address{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, 0};
   Address address = base;
-  address[15] = static_cast<std::uint8_t>(host);
-  return socket_address(address, 0, is_ipv6);
+  address[15] = static_cast<std::uint8_t>(source.host);
+  return socket_address(address, source.port, is_ipv6);
 }
 
 }  // namespace
 
-Connection::Connection(const Request& request, unsigned host)
-    : request_(request), started_(Clock::now()) {
-  open(host);
+Connection::Connection(const Request& request, Source source)
+    : request_(request), source_(source), started_(Clock::now()) {
+  open();
 }
 
-void Connection::open(unsigned host) {
+void Connection::open() {
   const bool is_ipv6 = request_.target.is_ipv6;
   fd_ = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail_with_errno(errno);
   const int on = 1;
-  setsockopt(fd_, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  const SocketAddress own = client_address(host, is_ipv6);
+  if (source_.port == 0) {
+    setsockopt(fd_, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  } else {
+    setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  }
+  const SocketAddress own = client_address(source_, is_ipv6);
   if (bind(fd_, raw(own), own.length) != 0) return fail_with_errno(errno);
   const SocketAddress peer = socket_address(request_.target.address, request_.target.port, is_ipv6);
   if (connect(fd_, raw(peer), peer.length) != 0 && errno != EINPROGRESS) fail_with_errno(errno);

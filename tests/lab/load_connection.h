@@ -22,11 +22,17 @@ struct Request {
   std::string expected_body;  // compared byte by byte
 };
 
+// Where a connection comes from: one of the client's hosts; 0 is any port.
+struct Source {
+  unsigned host = 0;
+  std::uint16_t port = 0;
+};
+
 class Connection {
  public:
   enum class State { connecting, connected, asking, reading, done };
 
-  Connection(const Request& request, unsigned host);
+  Connection(const Request& request, Source source);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -42,13 +48,14 @@ class Connection {
   State state() const { return state_; }
   bool succeeded() const { return state_ == State::done && failure_.empty(); }
   const std::string& failure() const { return failure_; }
+  const Source& source() const { return source_; }
   Clock::time_point started() const { return started_; }
   Clock::duration connect_time() const { return connected_ - started_; }
   Clock::duration total_time() const { return ended_ - started_; }
   std::uint32_t retransmits() const { return retransmits_; }
 
  private:
-  void open(unsigned host);
+  void open();
   void on_connected();
   void write_request();
   void read_response();
@@ -60,6 +67,7 @@ class Connection {
   void fail_with_errno(int error);
 
   const Request& request_;
+  const Source source_;
   int fd_ = -1;
   State state_ = State::connecting;
   Clock::time_point started_;

@@ -54,6 +54,8 @@ class Harness {
     settings.backlog = 64;
     settings.early_data_total = 1 << 20;
     settings.master_key[0] = 42;
+    settings.spent_cookies = std::make_shared<handshake::SpentCookies>(
+        std::span(spent_.data(), spent_.size()), flow::HashKey{3, 4});
     settings.wall_offset = std::chrono::hours(490'000);
   }
 
@@ -68,6 +70,11 @@ class Harness {
       engine_ = std::make_unique<Engine>(settings, *counters_, now);
     }
     return *engine_;
+  }
+  // The process dies, and another one takes its place.
+  void restart() {
+    engine_.reset();
+    counters_.reset();
   }
   ServiceCounters& counters() {
     engine();
@@ -170,6 +177,8 @@ class Harness {
   std::vector<std::uint8_t> passed_error;  // the ICMP error that was forwarded last
 
  private:
+  using Bucket = handshake::SpentCookies::Bucket;
+
   static bool is_icmp(std::span<const std::uint8_t> packet) {
     if (packet.empty()) return false;
     return packet[0] >> 4 == 4 ? packet[9] == wire::protocol_icmp
@@ -190,6 +199,7 @@ class Harness {
     outbox_.clear();
   }
 
+  std::vector<Bucket> spent_ = std::vector<Bucket>(handshake::SpentCookies::buckets_for(4096));
   std::unique_ptr<Counters> counters_;
   std::unique_ptr<Engine> engine_;
   Outbox outbox_{1 << 20, 1024};

@@ -108,7 +108,7 @@ TEST_F(SpliceSteps, StopResetsBothSidesAndEmptiesTheTable) {
   connect();
   Outbox out(1 << 16, 64);
   std::uint32_t place = 0;
-  EXPECT_FALSE(engine().reset_some(now, place, out));
+  EXPECT_FALSE(engine().reset_some(place, out));
   EXPECT_EQ(out.packets().size(), 2U);
   EXPECT_EQ(counters().connections_closed[5].value(), 1U);
   EXPECT_EQ(state(Side::client, tcp::State::established), 0);

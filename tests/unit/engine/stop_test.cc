@@ -49,7 +49,7 @@ TEST_P(Stop, LooksAtEachConnectionOnce) {
   const auto begun = std::chrono::steady_clock::now();
   std::uint32_t place = 0, reset = 0;
   for (bool more = true; more;) {
-    more = engine().reset_some(now, place, out);
+    more = engine().reset_some(place, out);
     reset += static_cast<std::uint32_t>(out.packets().size()) / 2;  // one to each side
     ASSERT_EQ(place, reset) << "what a pass has looked at it has reset";
     out.clear();
