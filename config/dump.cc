@@ -50,6 +50,8 @@ void dump_service(std::string& text, const Service& service) {
     text += fmt::format("    backends: {}\n", list_of<Backend>(service.backends, format_backend));
   }
   text += fmt::format("    when_down: {}\n", when_down_words.name_of(service.when_down));
+  text +=
+      fmt::format("    limits: {{synacks_per_prefix: {}/s}}\n", service.limits.synacks_per_prefix);
 }
 
 void dump_half_open(std::string& text, const HalfOpen& half_open) {

@@ -154,6 +154,7 @@ Parsed<Backend> parse_backend(std::string_view text) {
   const std::size_t blank = text.find(' ');
   if (blank != std::string_view::npos) {
     const std::string_view option = text.substr(blank);
+    if (option == " drain") return unexpected(unavailable(option.substr(1)));
     if (!option.starts_with(weight_option)) {
       return unexpected(
           fmt::format("{} is neither ADDRESS:PORT nor ADDRESS:PORT weight=N", quoted(text)));
@@ -166,6 +167,18 @@ Parsed<Backend> parse_backend(std::string_view text) {
   if (!endpoint) return unexpected(endpoint.error());
   backend.endpoint = *endpoint;
   return backend;
+}
+
+Parsed<bool> parse_prefix(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = wire::parse_address(text.substr(0, slash));
+  if (!address || slash == text.npos) {
+    return unexpected(
+        fmt::format("{} is not a network such as 203.0.113.0/24 or 2001:db8::/32", quoted(text)));
+  }
+  const auto bits = NumberIn{0, address->is_ipv4() ? 32U : 128U}(text.substr(slash + 1));
+  if (!bits) return unexpected(fmt::format("the length of {}: {}", quoted(text), bits.error()));
+  return true;
 }
 
 std::string format_backend(const Backend& backend) {

@@ -29,6 +29,8 @@ Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text);
 // ADDRESS:PORT, or ADDRESS:PORT weight=N.
 Parsed<Backend> parse_backend(std::string_view text);
 std::string format_backend(const Backend& backend);
+// ADDRESS/BITS. No part of this version uses one: it is told whether the text is good.
+Parsed<bool> parse_prefix(std::string_view text);
 // Where the daemon itself binds: IPv4 only, and 0.0.0.0 means every interface.
 Parsed<wire::Endpoint> parse_metrics_endpoint(std::string_view text);
 
@@ -44,6 +46,19 @@ struct Word {
 std::string unavailable(std::string_view text);
 // The error for a word that is none of these.
 std::string not_one_of(std::string_view text, std::span<const std::string_view> names);
+
+// A value of which one is what this version does: any other is refused, once it is a good one.
+template <typename Parse, typename Value>
+struct OnlyNow {
+  Parse parse;
+  Value value;
+
+  Parsed<Value> operator()(std::string_view text) const {
+    auto parsed = parse(text);
+    if (parsed && *parsed != value) return std::unexpected(unavailable(text));
+    return parsed;
+  }
+};
 
 template <typename Value>
 struct OneOf {

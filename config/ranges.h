@@ -17,6 +17,17 @@ inline constexpr std::size_t listens_total_max = 4096;
 inline constexpr std::size_t backends_max = 64;  // one bit each in a flow
 inline constexpr NumberIn backend_weight{1, 256};
 
+// Per service; 0 is no limit.
+inline constexpr RateIn synacks_per_prefix{0, 100'000'000};
+inline constexpr NumberIn connections_per_source{0, 16'777'216};
+inline constexpr RateIn connection_rate_per_source{0, 100'000'000};
+inline constexpr NumberIn prefix_ipv4{8, 32};
+inline constexpr NumberIn prefix_ipv6{16, 128};
+inline constexpr std::size_t prefixes_max = 65536;
+inline constexpr DurationIn health_interval{100ms, 1h};
+inline constexpr DurationIn health_timeout{10ms, 60s};
+inline constexpr NumberIn health_count{1, 100};
+
 inline constexpr NumberIn backlog{1, 16'777'216};
 inline constexpr DurationIn synack_timeout{10ms, 64s};
 inline constexpr NumberIn synack_retries{0, 8};

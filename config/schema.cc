@@ -135,6 +135,7 @@ void read_settings(const Element& root_element, Settings& settings, Problems& pr
   root.read("realtime", range::realtime, settings.realtime);
   root.read("on_overload", on_pressure_words, settings.on_overload);
   root.read("on_exit", on_exit_words, settings.on_exit);
+  root.refuse("detection");
   read_metrics(root, settings);
   read_control(root, settings);
   root.finish();

@@ -94,6 +94,16 @@ std::optional<Section> Section::section(std::string_view key) {
   return Section(*element, key, problems_);
 }
 
+bool Section::has_scalar(std::string_view key) const {
+  return std::ranges::any_of(present_, [key](const Known& known) {
+    return known.key->text == key && known.value->kind == ElementKind::scalar;
+  });
+}
+
+void Section::refuse(std::string_view key) {
+  if (const Element* element = find(key)) report(element->place, key, "not in this version");
+}
+
 void Section::require(std::string_view key) {
   required_.push_back(key);
 }

@@ -58,6 +58,10 @@ class Section {
   // The items of a list of at least one and at most `items_max`; nullptr where there is none.
   const std::vector<Element>* list(std::string_view key, std::size_t items_max);
   std::optional<Section> section(std::string_view key);
+  // There is the key, with a single value: `off`, where a map may be as well.
+  bool has_scalar(std::string_view key) const;
+  // A key whose part is not in this version.
+  void refuse(std::string_view key);
   // Says that a key must be there; finish() reports it if not.
   void require(std::string_view key);
 

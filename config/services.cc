@@ -56,6 +56,58 @@ void check_repeated_backends(Section& section, const std::vector<PlacedEndpoint>
   }
 }
 
+// Counted by source after the handshake: comes with detection.
+void read_later_limits(Section& limits) {
+  std::uint32_t ignored = 0;
+  limits.read("connections_per_source", OnlyNow{range::connections_per_source, 0U}, ignored);
+  limits.read("connection_rate_per_source", OnlyNow{range::connection_rate_per_source, 0U},
+              ignored);
+  auto prefixes = limits.section("prefixes");
+  if (!prefixes) return;
+  prefixes->read("ipv4", OnlyNow{range::prefix_ipv4, 32U}, ignored);
+  prefixes->read("ipv6", OnlyNow{range::prefix_ipv6, 64U}, ignored);
+  prefixes->finish();
+}
+
+void read_limits(Section& service, Limits& limits) {
+  auto section = service.section("limits");
+  if (!section) return;
+  section->read("synacks_per_prefix", range::synacks_per_prefix, limits.synacks_per_prefix);
+  read_later_limits(*section);
+  section->finish();
+}
+
+// Nobody is checked in this version: `off` says so.
+void read_health(Section& service) {
+  constexpr std::array<Word<bool>, 1> off{{{"off", false}}};
+  bool ignored = false;
+  if (service.has_scalar("health")) {
+    service.read("health", OneOf<bool>{off}, ignored);
+    return;
+  }
+  auto health = service.section("health");
+  if (!health) return;
+  milliseconds duration{};
+  std::uint32_t count = 0;
+  health->read("interval", range::health_interval, duration);
+  health->read("timeout", range::health_timeout, duration);
+  health->read("rise", range::health_count, count);
+  health->read("fall", range::health_count, count);
+  health->finish();
+  service.report(health->place(), "health", "not in this version");
+}
+
+// Lists of networks: who may, who may not, and who alone may connect.
+void read_later_lists(Section& service) {
+  for (const std::string_view key : {"allow", "deny", "only"}) {
+    const auto* items = service.list(key, range::prefixes_max);
+    if (items == nullptr) continue;
+    for (const Element& item : *items) {
+      service.parse_scalar(item, key, OnlyNow{parse_prefix, false});
+    }
+  }
+}
+
 Service read_service(Section& section, ServiceRegistry& registry) {
   Service service;
   const Origin name = section.read_required("name", parse_service_name, service.name);
@@ -73,6 +125,9 @@ Service read_service(Section& section, ServiceRegistry& registry) {
   section.read("when_down", when_down_words, service.when_down);
   Protection protection = Protection::always;
   section.read("mode", OneOf<Protection>{protection_table}, protection);
+  read_limits(section, service.limits);
+  read_health(section);
+  read_later_lists(section);
   section.finish();
   for (const PlacedEndpoint& item : listens.good) service.listen.push_back(item.endpoint);
   for (const PlacedEndpoint& item : backends.good) {

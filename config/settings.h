@@ -38,11 +38,17 @@ struct Backend {
   bool operator==(const Backend&) const = default;
 };
 
+struct Limits {
+  std::uint32_t synacks_per_prefix = 1000;  // per second, to one /24 or /64; 0: no limit
+  bool operator==(const Limits&) const = default;
+};
+
 struct Service {
   std::string name;
   std::vector<wire::Endpoint> listen;
   std::vector<Backend> backends;  // empty = transparent: the packet's own destination
   WhenDown when_down = WhenDown::drop;
+  Limits limits{};
   bool operator==(const Service&) const = default;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 // Bounds that were reached: there is a key of the configuration to turn.
 constexpr std::array bounds{synward_reason_flow_table_full, synward_reason_early_data_full,
-                            synward_reason_truncated_by_queue};
+                            synward_reason_synack_limit, synward_reason_truncated_by_queue};
 
 // What honest clients send as well, as fast as their paths lose packets.
 constexpr std::array honest{synward_reason_early_data_out_of_order,

@@ -75,6 +75,10 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
                                        unsigned workers, unsigned worker) {
   engine::EngineSettings result;
   result.services = layout.plans();
+  for (backend::ServicePlan& service : result.services) {
+    std::uint32_t& limit = service.synacks_per_prefix;
+    if (limit != 0) limit = std::max(share(limit, workers, worker), 1U);
+  }
   result.own_addresses = host.own_addresses;
   // Not in the rules: there own addresses are what servers may talk to unseen (F3).
   result.own_addresses.insert(result.own_addresses.end(), host.broadcasts.begin(),

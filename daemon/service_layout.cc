@@ -15,7 +15,10 @@ void ServiceLayout::apply(const std::vector<config::Service>& services) {
       names_.push_back(service.name);
       plans_.emplace_back();
     }
-    backend::ServicePlan& plan = plans_[number] = {.listens = service.listen, .backends = {}};
+    backend::ServicePlan& plan =
+        plans_[number] = {.listens = service.listen,
+                          .backends = {},
+                          .synacks_per_prefix = service.limits.synacks_per_prefix};
     for (const config::Backend& backend : service.backends) {
       plan.backends.push_back(backend.endpoint);
       plan.weights.push_back(backend.weight);

@@ -15,6 +15,7 @@ struct ServicePlan {
   std::vector<wire::Endpoint> listens;
   std::vector<wire::Endpoint> backends;
   std::vector<std::uint32_t> weights{};  // of the backends, from 1; one that is missing is 1
+  std::uint32_t synacks_per_prefix = 0;  // challenges to one client network per second; 0: no limit
   bool transparent() const { return backends.empty(); }
 };
 

@@ -42,6 +42,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       answers(settings.hash_key) {
   add_services(settings, now);
+  set_limits();
 }
 
 // A service that a refused reload would have added has a number, but never had a listen: it gets a
@@ -60,8 +61,15 @@ void Core::add_services(const EngineSettings& wanted, Instant now) {
     } else {
       services.push_back({.queue = std::move(queue),
                           .admission = {admission_settings(wanted), now},
+                          .synacks = flood::PrefixLimit(wanted.hash_key),
                           .counters = counters.services[service]});
     }
+  }
+}
+
+void Core::set_limits() {
+  for (std::size_t i = 0; i < settings.services.size(); ++i) {
+    services[i].synacks.set_rate(settings.services[i].synacks_per_prefix);
   }
 }
 
@@ -77,6 +85,7 @@ void Core::apply(const EngineSettings& changed, Instant now) {
   for (ServiceState& service : services) {
     service.admission.set_settings(admission_settings(settings), now);
   }
+  set_limits();
 }
 
 }  // namespace synward::engine

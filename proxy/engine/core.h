@@ -13,6 +13,7 @@
 #include "proxy/engine/settings.h"
 #include "proxy/flood/admission.h"
 #include "proxy/flood/answer_limit.h"
+#include "proxy/flood/prefix_limit.h"
 #include "proxy/flow/table.h"
 #include "proxy/handshake/early_data.h"
 #include "proxy/wire/icmp.h"
@@ -24,6 +25,7 @@ inline constexpr std::chrono::milliseconds backend_silence{600};  // S3: then an
 struct ServiceState {
   flow::HalfOpenQueue queue;
   flood::Admission admission;
+  flood::PrefixLimit synacks;  // D3
   ServiceCounters& counters;
 };
 
@@ -75,6 +77,7 @@ struct Core {
 
  private:
   void add_services(const EngineSettings& wanted, Instant now);
+  void set_limits();
 };
 
 // A packet on its way through the steps.

@@ -131,6 +131,10 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   if (!place_is_left(core)) {
     return drop(arrival, synward_reason_flow_table_full);
   }
+  if (!service.synacks.allows(arrival.key.client, arrival.now)) {
+    return drop(arrival, synward_reason_synack_limit);
+  }
+  service.synacks.spend(arrival.key.client, arrival.now);
   service.counters.syns_received.add();
   count_left_out(service.counters, syn.options);
 

@@ -106,6 +106,8 @@ Decision redeem(Core& core, const Arrival& arrival) {
   if (!core.spent_cookies().add(use, arrival.now + handshake::cookie_life_max, arrival.now)) {
     counters.spent_cookies_forgotten.add();
   }
+  // Its network has somebody who asked.
+  arrival.service.synacks.give_back(arrival.key.client);
   const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;
   counters.cookies_redeemed[static_cast<std::size_t>(source)].add();
   if (from_queue) counters.handshake.observe_us(microseconds(flow::age(*entry, arrival.now)));

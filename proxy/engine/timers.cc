@@ -21,7 +21,10 @@ void wait_over(Core& core, ServiceState& service, HalfOpenEntry& entry, Instant 
     forget(service, entry);
     return;
   }
-  if (service.admission.may_retransmit(service.queue, entry, now)) {
+  const wire::Address& client = entry.key.client;
+  if (service.synacks.allows(client, now) &&
+      service.admission.may_retransmit(service.queue, entry, now)) {
+    service.synacks.spend(client, now);
     ++entry.retransmits;
     service.counters.synacks_sent.add();
     service.counters.synack_retransmits.add();

@@ -24,12 +24,12 @@ bool Admission::pressured(const flow::HalfOpenQueue& queue) {
 
 Admission::Decision Admission::decide(flow::HalfOpenQueue& queue, const wire::Address& client,
                                       Instant now) {
-  const bool full = queue.size() == queue.capacity();
-  if (!pressured(queue) && !full) return {.remember = true};
-
   // A queue so small that a tenth is nothing still remembers one of each prefix.
   const std::uint32_t tenth = std::max(queue.capacity() / 10, 1U);
   if (queue.prefix_entries(client) >= tenth) return {};
+
+  const bool full = queue.size() == queue.capacity();
+  if (!pressured(queue) && !full) return {.remember = true};
 
   flow::HalfOpenEntry* const oldest = queue.oldest();
   const bool crowded = full || queue.size() >= settings_.high_entries;

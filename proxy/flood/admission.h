@@ -4,10 +4,10 @@
 //
 // A slow flood (2000 SYN/s against a backlog of 50000 whose entries live 31 s) fills any queue, and
 // one that is full of spoofed SYNs is of no use to the clients for whom it is kept: those whose
-// final ACK was lost while the server speaks first (H4). So from the high watermark on, until the
+// final ACK was lost while the server speaks first (H4). So one /24 or /64 holds at most a tenth of
+// the capacity, and is answered statelessly beyond that; and from the high watermark on, until the
 // queue has fallen to the low one,
 //
-//  - one /24 or /64 holds at most a tenth of the capacity; beyond that it is answered statelessly;
 //  - the oldest entry gives way to the new one, once it has been kept for its first wait: a genuine
 //    client answers within a round trip, hence the oldest is the most likely to be spoofed;
 //  - where even the oldest is younger, room above the watermark is used, and when there is none,

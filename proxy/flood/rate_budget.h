@@ -2,24 +2,26 @@
 #pragma once
 #include <cstdint>
 
-#include "proxy/time.h"
+#include "proxy/flood/rate.h"
 
 namespace synward::flood {
 
-// So many per second, evenly, with a burst of a tenth of a second's worth (timers fire in bunches).
-// A token bucket kept as one instant: that at which all that was spent will have been earned
-// (the generic cell rate algorithm); no fractions, no refill.
+// So many per second, with a burst of a tenth of a second's worth (timers fire in bunches).
 class RateBudget {
  public:
   // 0: nothing is ever allowed.
-  RateBudget(std::uint32_t per_second, Instant start);
+  RateBudget(std::uint32_t per_second, Instant start)
+      : rate_(per_second, std::chrono::milliseconds(100)), earned_(start) {}
 
   // True if there is budget; it is spent then.
-  bool spend(Instant now);
+  bool spend(Instant now) {
+    if (!rate_.allows(earned_, now)) return false;
+    earned_ = rate_.spent(earned_, now);
+    return true;
+  }
 
  private:
-  Duration each_{};   // time that earns one; zero: never
-  Duration burst_{};  // at least each_
+  Rate rate_;
   Instant earned_;
 };
 

@@ -25,6 +25,7 @@
   X(bad_icmp, "an ICMP error that does not quote its addressee's own TCP segment")           \
   X(not_a_service, "queued by a rule, yet no service listens there")                         \
   X(flow_table_full, "no room for another connection (splice.connections)")                  \
+  X(synack_limit, "more SYNs of its network than limits.synacks_per_prefix allows")          \
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                  \
   X(unknown_segment, "a segment of no connection, which redeems no challenge either")        \
   X(out_of_window, "sequence or acknowledgement outside the window of the connection")       \

@@ -17,6 +17,12 @@ def binary():
     return path
 
 
+def service(name, port):
+    """All of the lab's clients, and its floods, are of few networks: what they get is not limited."""
+    return {"name": name, "listen": [network.endpoint(4, port), network.endpoint(6, port)],
+            "limits": {"synacks_per_prefix": "0/s"}}
+
+
 def configuration(directory, **changes):
     """The lab's configuration as a dictionary; JSON is YAML, so it is written as it is.
 
@@ -25,9 +31,9 @@ def configuration(directory, **changes):
     config = {
         "interfaces": {"client": ["m0"], "server": ["m1"]},
         "services": [
-            {"name": "web", "listen": [network.endpoint(4, 80), network.endpoint(6, 80)]},
-            {"name": "ssh", "listen": [network.endpoint(4, 22), network.endpoint(6, 22)]},
-            {"name": "iperf", "listen": [network.endpoint(4, 5201), network.endpoint(6, 5201)]},
+            service("web", 80),
+            service("ssh", 22),
+            service("iperf", 5201),
         ],
         "cookies": {"key_file": str(directory / "cookie.key")},
         # Adoption would let through what the tests send to be refused.

@@ -27,7 +27,8 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
       {.name = "both",
        .listen = {endpoint("203.0.113.11:1"), endpoint("[2001:db8::1]:65535")},
        .backends = {{endpoint("198.51.100.1:80"), 3}, {endpoint("[2001:db8::2]:80")}},
-       .when_down = WhenDown::reset});
+       .when_down = WhenDown::reset,
+       .limits = {.synacks_per_prefix = 0}});
   settings.half_open = {64, 10ms, 8, 100, 99};
   settings.cookies.key_file = "/tmp/key";
   settings.splice = {SpliceEngine::userspace, 16'777'216, 60s, 3'661'001ms, {1 << 20, 1ULL << 40},
@@ -62,7 +63,8 @@ TEST(ConfigDump, IsTheSameAfterARoundTrip) {
 TEST(ConfigDump, ShowsUnitsAsInTheFile) {
   const std::string text = dump(least());
   for (const auto* const line :
-       {"  synack_timeout: 1s\n", "  high_watermark: 80%\n", "  idle: 2h10m\n",
+       {"    limits: {synacks_per_prefix: 1000/s}\n", "  synack_timeout: 1s\n",
+        "  high_watermark: 80%\n", "  idle: 2h10m\n",
         "  early_data: {per_connection: 16KiB, total: 64MiB}\n",
         "shield: {mode: auto, tracked_syns: 20000/s}\n", "workers: auto\n",
         "mark: 0x53590000/0xffff0000\n", "realtime: off\n"}) {

@@ -60,14 +60,10 @@ TEST_F(AdmissionTest, pressure_outlives_a_change_of_settings) {
   EXPECT_FALSE(admission.pressured(queue));
 }
 
-TEST_F(AdmissionTest, in_calm_one_prefix_may_hold_more_than_a_tenth) {
-  for (std::uint16_t port = 1; port <= 40; ++port)
-    EXPECT_NE(arrive({.client = flow::ipv4_client(1), .client_port = port, .listen = 0}, boot),
-              nullptr);
-}
+class APrefix : public AdmissionTest, public testing::WithParamInterface<std::uint32_t> {};
 
-TEST_F(AdmissionTest, under_pressure_a_prefix_holds_at_most_a_tenth) {
-  fill(80, boot);
+TEST_P(APrefix, holds_at_most_a_tenth_in_calm_and_under_pressure) {
+  fill(GetParam(), boot);
   for (std::uint16_t port = 1; port <= 20; ++port) {
     const wire::Address neighbour = flow::ipv4_client(0xff0000U + port);
     const bool remembered =
@@ -76,6 +72,7 @@ TEST_F(AdmissionTest, under_pressure_a_prefix_holds_at_most_a_tenth) {
   }
   EXPECT_NE(arrive(spread_key(200), boot), nullptr) << "others are not concerned";
 }
+INSTANTIATE_TEST_SUITE_P(WithSoManyOthers, APrefix, testing::Values(0U, 80U));
 
 TEST_F(AdmissionTest, from_the_high_watermark_on_the_oldest_gives_way_after_its_first_wait) {
   fill(80, boot);
