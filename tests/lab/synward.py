@@ -53,8 +53,9 @@ class Synward:
     """Starts on a configuration, waits until /healthz is ok, stops and proves that nothing is left."""
     name = "synward"
 
-    def __init__(self, wrapper=(), **changes):
+    def __init__(self, wrapper=(), verbose=True, **changes):
         self._changes = changes
+        self._words = ["-v"] if verbose else []
         self._wrapper = wrapper  # for example taskset -c 1
         self._middlebox = self.process = self.config_file = self._log = None
 
@@ -63,7 +64,8 @@ class Synward:
         self.config_file = directory / "synward.yaml"
         self.config_file.write_text(json.dumps(configuration(directory, **self._changes), indent=2))
         self._log = directory / "synward.log"
-        self.process = launch(self._middlebox, directory, self.config_file, self._log, self._wrapper)
+        self.process = launch(self._middlebox, directory, self.config_file, self._log,
+                              self._wrapper, self._words)
         try:
             wait.until(self._ready, "synward to be healthy")
         except TimeoutError as error:
@@ -94,13 +96,13 @@ class Synward:
         return metrics.Metrics(text)
 
 
-def launch(middlebox, directory, config_file, log, wrapper=()):
+def launch(middlebox, directory, config_file, log, wrapper=(), words=("-v",)):
     """Its /run is the lab's own, so that a restart finds what its predecessor left there."""
     own_run = pathlib.Path(directory) / "run"
     own_run.mkdir(exist_ok=True)
     with open(log, "a", encoding="utf-8") as stderr:
         return middlebox.popen("sh", "-c", 'mount --bind "$0" /run && exec "$@"', own_run,
-                               *wrapper, binary(), "-v", "-c", config_file, stdout=stderr, stderr=stderr)
+                               *wrapper, binary(), *words, "-c", config_file, stdout=stderr, stderr=stderr)
 
 
 def leftovers(middlebox):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The log has what changed and what was refused, each kind once in a while; never a line a packet."""
 
+import os
 import time
 
 import pytest
@@ -10,6 +11,8 @@ from lab import lab as labs
 
 pytestmark = pytest.mark.synward
 
+# SYNWARD_FLOOD_SECONDS=60 prints the whole log of a minute's flood of each kind.
+FLOOD_SECONDS = int(os.environ.get("SYNWARD_FLOOD_SECONDS", "0"))
 REFUSING = f"{network.SERVICE[4]}:9"
 
 
@@ -68,6 +71,17 @@ def test_a_flood_of_other_segments_is_two_lines(narrow, mode, family):
     wait.until(lambda: len(told()) > 1, "its end to be told", timeout=30)
     assert "web: the flood of dropped packets is over, after " in told()[1], told()
     assert len(told()) == 2, told()
+
+
+@pytest.mark.skipif(not FLOOD_SECONDS, reason="a log to look at: ask for it by SYNWARD_FLOOD_SECONDS")
+@pytest.mark.parametrize("mode", ["syn", "ack", "syn-ack", "rst"])
+def test_the_whole_log_of_a_long_flood(defence, mode):
+    with labs.Lab(defence(verbose=False, half_open={})) as lab:
+        lines = len(lab.defence.log().splitlines())
+        with lab.flood(50_000, mode=mode, seconds=FLOOD_SECONDS + 60):
+            time.sleep(FLOOD_SECONDS)
+        wait.until(lambda: len(lab.defence.log().splitlines()) >= lines + 2, "its end to be told", timeout=90)
+        print(lab.defence.log())
 
 
 def test_a_backend_that_refuses_is_told_once_a_minute(narrow):
