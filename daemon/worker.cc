@@ -212,7 +212,7 @@ void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
       queue.drop(packet.id);
       return;
     case engine::Verdict::pass:
-      queue.accept(packet.id, mark);
+      queue.accept(packet.id);
       return;
     case engine::Verdict::forward:
       queue.accept(packet.id, mark, decision.packet);
@@ -278,6 +278,7 @@ void Worker::reset_connections() {
 }
 
 engine::Ingress Worker::side_of(unsigned interface) const {
+  if (interface == 0) return {.from_this_host = true};
   return {std::ranges::find(client_interfaces_, interface) != client_interfaces_.end(),
           std::ranges::find(server_interfaces_, interface) != server_interfaces_.end()};
 }

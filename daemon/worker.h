@@ -92,7 +92,7 @@ class Worker {
   void tick(Instant now);
   Ready wait(Instant now);
   void reset_connections();
-  engine::Ingress side_of(unsigned interface) const;  // 0: this host's own ICMP error
+  engine::Ingress side_of(unsigned interface) const;  // 0: of this host's own
 
   const WorkerPlan plan_;
   io::NfQueue syn_queue_, flow_queue_;

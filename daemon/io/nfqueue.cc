@@ -164,8 +164,8 @@ void NfQueue::drop(std::uint32_t id) {
   impl_->add({.id = id});
 }
 
-void NfQueue::accept(std::uint32_t id, std::uint32_t mark) {
-  impl_->add({.id = id, .accept = true, .mark = mark});
+void NfQueue::accept(std::uint32_t id) {
+  impl_->add({.id = id, .accept = true});
 }
 
 void NfQueue::accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload) {

@@ -43,7 +43,7 @@ class NfQueue {
   // `payload` replaces the packet and must stay valid until then; one longer than
   // VerdictBatch::max_payload (65531) cannot be expressed: the packet is dropped and counted.
   void drop(std::uint32_t id);
-  void accept(std::uint32_t id, std::uint32_t mark);
+  void accept(std::uint32_t id);  // as it came
   void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
   void flush();
 

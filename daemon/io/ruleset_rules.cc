@@ -17,10 +17,12 @@
 //     meta l4proto tcp ip saddr . tcp sport @backends ip daddr != @own_addresses
 //       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers
 //     (ICMP errors about segments to a backend) }
-//   chain syn_0 { notrack; queue num 24100 }   chain flow_0 { notrack; queue num 24101 }   ...
-//   chain output { type filter hook output priority raw; mark ... notrack
+//   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
+//   chain prerouting_judged { type filter hook prerouting priority raw + 1; mark ... notrack }
+//   chain output { type filter hook output priority raw;
 //     (ICMP errors of this host about either)
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
+//   chain output_judged { type filter hook output priority raw + 1; mark ... notrack }
 //   chain forward { type filter hook forward priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
 //       counter name synacks_passed }                # those in place
@@ -49,6 +51,7 @@ namespace synward::io {
 namespace {
 
 constexpr std::int32_t raw_priority = -300;
+constexpr std::int32_t judged_priority = raw_priority + 1;  // before conntrack, at -200
 constexpr std::int32_t late_priority = 300;
 constexpr std::uint8_t tcp_syn = 0x02;
 constexpr std::uint8_t tcp_syn_ack = 0x12;
@@ -117,6 +120,10 @@ void TableBuilder::add_chains() {
   objects_.add_base_chain(
       {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
   objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
+  objects_.add_base_chain(
+      {.name = "prerouting_judged", .hook = NF_INET_PRE_ROUTING, .priority = judged_priority});
+  objects_.add_base_chain(
+      {.name = "output_judged", .hook = NF_INET_LOCAL_OUT, .priority = judged_priority});
   objects_.add_base_chain({.name = "forward", .hook = NF_INET_FORWARD, .priority = late_priority});
   for (const char* name : {"from_client", "to_service", "from_server"}) objects_.add_chain(name);
   for (unsigned worker = 0; worker < plan_.workers; ++worker)
@@ -214,13 +221,11 @@ void TableBuilder::add_server_rule() {
 }
 
 // Without `bypass`: while nobody reads, packets of the services are dropped, not let through.
-// Untracked before the queue, because the verdict continues behind this chain.
 void TableBuilder::add_queue_rules() {
   for (unsigned worker = 0; worker < plan_.workers; ++worker) {
     for (const unsigned role : {0U, 1U}) {
       const auto number = static_cast<std::uint16_t>(plan_.queue_start + 2 * worker + role);
       const std::string chain = worker_chain(role == 0 ? "syn" : "flow", worker);
-      commit(rule(chain).notrack(), "queued packets untracked (needs nft_ct)");
       NftRule queue = rule(chain);
       native_queue_ ? queue.queue(number) : queue.queue_xt_target(number);
       objects_.add_queue_rule(queue, fmt::format("queue {}", number));
@@ -228,8 +233,11 @@ void TableBuilder::add_queue_rules() {
   }
 }
 
+// A verdict continues behind the chain that queued. Only what was judged to be ours is untracked:
+// the rest is for conntrack to know, as if it had not been queued.
 void TableBuilder::add_mark_rules() {
-  commit(marked_rule("output").notrack(), "own packets untracked (needs nft_ct)");
+  for (const char* judged : {"prerouting_judged", "output_judged"})
+    commit(marked_rule(judged).notrack(), "own packets untracked (needs nft_ct)");
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
   NftRule passed = marked_rule("forward");

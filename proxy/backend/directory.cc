@@ -93,7 +93,6 @@ std::uint16_t Directory::place_listen(std::uint16_t service, const wire::Endpoin
   listens_.push_back({.endpoint = endpoint, .service = service});
   candidates_.emplace_back();
   indices.push_back(index);
-  addresses_.emplace(endpoint.address, true);
   return index;
 }
 
@@ -116,10 +115,6 @@ bool Directory::has_listen(std::uint16_t service, const wire::Endpoint& endpoint
 
 bool Directory::has_backend(std::uint16_t service, const wire::Endpoint& endpoint) const {
   return std::ranges::find(backends_[service], endpoint) != backends_[service].end();
-}
-
-bool Directory::is_listen_address(const wire::Address& address) const {
-  return addresses_.contains(address);
 }
 
 }  // namespace synward::backend

@@ -47,8 +47,6 @@ class Directory {
   bool has_backend(std::uint16_t service, const wire::Endpoint& endpoint) const;
   const Listen& listen(std::uint16_t index) const { return listens_[index]; }
   std::uint16_t listen_count() const { return static_cast<std::uint16_t>(listens_.size()); }
-  // Some service listens on this address: no client can have it as its own (F1).
-  bool is_listen_address(const wire::Address& address) const;
 
   // Where new connections of a listen may go: its service's backends of its family, by position.
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
@@ -88,7 +86,6 @@ class Directory {
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, Before, Hash> before_backend_;
-  std::unordered_map<wire::Address, bool, Hash> addresses_;
 };
 
 }  // namespace synward::backend

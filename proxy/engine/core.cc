@@ -39,6 +39,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
       early_data_by_prefix(settings.hash_key),
+      abandoned(settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       answers(settings.hash_key) {
   add_services(settings, now);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "proxy/backend/abandoned.h"
 #include "proxy/backend/choice.h"
 #include "proxy/counters.h"
 #include "proxy/engine/effect.h"
@@ -53,7 +54,8 @@ struct Core {
   flow::FlowTable flows;
   handshake::EarlyData early_data;
   flow::PrefixCounters early_data_by_prefix;  // bytes of blocks
-  flow::WaitSchedule schedule;                // of half-open entries
+  backend::AbandonedSyns abandoned;
+  flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;
   std::uint32_t provisional_flows = 0;  // T6
   // O3: whose cookie is redeemed before that may have been told a window of zero.
@@ -118,26 +120,14 @@ Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);    // s
 // O3: tells the client the backend's window, and that again until it has been heard.
 void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
-Decision unknown(Core& core, const Arrival& arrival);                           // step_unknown.cc
+// As the tracker takes it: in the numbers of the client.
+tcp::Seen seen(const flow::Flow& flow, Side from, const wire::Segment& segment);
+Decision unknown(Core& core, const Arrival& arrival);  // step_unknown.cc
 // Answers with the RST of a closed port, within the limit of such answers (step_unknown.cc).
 void refuse(Core& core, const Arrival& arrival);
 // Of a connection that was given up before any backend took it: a RST once more (S3).
 Decision given_up(const Arrival& arrival, flow::Flow& flow);
-std::optional<Decision> adopt(Core& core, const Arrival& arrival);  // step_adopt.cc
 Decision challenge_ack(Core& core, const Arrival& arrival, flow::Flow& flow);
-
-// --- connections older than the daemon (step_adopt.cc) ---
-bool is_provisional(const flow::Flow& flow);
-// An accepted segment, which acknowledges `ack` in client-side numbers, came for an adopted flow.
-void confirm_adoption(Core& core, const Arrival& arrival, flow::Flow& flow, wire::SeqNumber ack);
-
-// --- ICMP errors, by whom they are for (step_icmp.cc) ---
-// `listens` are called where the quoted segment came from; not empty.
-Decision error_for_backend(Core& core, const wire::IcmpError& error,
-                           std::span<const std::uint16_t> listens);
-// `listens` have the backend that the quoted segment was for; not empty.
-Decision error_for_client(Core& core, Instant now, const wire::IcmpError& error,
-                          std::span<const std::uint16_t> listens, Outbox& out);
 
 // --- time (timers.cc) ---
 void half_open_timers(Core& core, Instant now, Outbox& out);

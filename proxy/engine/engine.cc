@@ -8,6 +8,9 @@
 #include <unordered_set>
 
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_adopt.h"
+#include "proxy/engine/step_icmp.h"
+#include "proxy/engine/step_not_ours.h"
 
 namespace synward::engine {
 
@@ -37,9 +40,11 @@ struct Engine::State : Core {
 
   std::unordered_set<Address, AddressHash> own_addresses;
 
-  bool martian(const Address& source) const {
+  // Another service's address may be a client's: its server calls this one.
+  bool martian(const Segment& segment) const {
+    const Address& source = segment.source.address;
     return is_never_a_source(source) || own_addresses.contains(source) ||
-           directory.is_listen_address(source);
+           source == segment.destination.address;
   }
 
   static bool is_never_a_source(const Address& source) {
@@ -55,9 +60,11 @@ struct Engine::State : Core {
 
   Decision no_segment(const wire::Refused& refused, Ingress ingress);
   Decision on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress, Outbox& out);
+  Decision on_segment(Instant now, const Segment& segment, Ingress ingress, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
-  std::optional<Decision> from_backend(Instant now, const Segment& segment, Outbox& out);
+  Decision from_backend(Instant now, const Segment& segment, flow::Flow& flow, Outbox& out);
+  Decision from_backend_unknown(Instant now, const Segment& segment, Outbox& out);
 };
 
 Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Ingress ingress,
@@ -73,42 +80,71 @@ Decision Engine::on_packet(Instant now, const wire::PacketView& packet, Ingress 
   const auto segment = wire::parse_segment(packet, *ip);
   if (!segment) return state_->no_segment(segment.error(), ingress);
 
-  // 2. Whose side is it from? The rules queue by interface; one interface may be both.
-  if (ingress.from_client_side) {
-    const auto listens = state_->directory.find_listens(segment->destination);
-    if (!listens.empty()) return state_->from_client(now, *segment, listens, out);
-  }
-  if (ingress.from_server_side) {
-    if (const auto decision = state_->from_backend(now, *segment, out)) return *decision;
-  }
-  return drop(state_->counters.none(), synward_reason_not_a_service);
+  return state_->on_segment(now, *segment, ingress, out);
 }
 
-// 1'. What is for a service counts there.
+// 1'. What is for a service counts there; what is nobody's of ours passes as it came.
 Decision Engine::State::no_segment(const wire::Refused& refused, Ingress ingress) {
-  if (ingress.from_client_side && refused.destination) {
-    const auto listens = directory.find_listens(*refused.destination);
-    if (!listens.empty()) return drop(service_of(listens.front()).counters, refused.reason);
+  if (!refused.ends) return drop(counters.none(), refused.reason);
+  const auto& [source, destination] = *refused.ends;
+  const auto listens = directory.find_listens(destination);
+  if (ingress.from_client_side && !listens.empty()) {
+    const flow::ConnectionKey key{source.address, source.port, listens.front()};
+    if (directory.listen(listens.front()).retired && flows.find(key) == nullptr) return pass();
+    return drop(service_of(listens.front()).counters, refused.reason);
+  }
+  const bool from_backend = ingress.from_server_side && !directory.listens_before(source).empty();
+  if (from_backend &&
+      flows.find_before_backend({.client = destination, .backend = source}) == nullptr) {
+    return pass();
   }
   return drop(counters.none(), refused.reason);
 }
 
-// 2''. An error goes against the direction of what it quotes: from the client's side comes what is
+// 2. Whose is it? The rules queue by interface; one interface may be both. An interface that is not
+// a client's makes no claim to a service.
+//
+//   interface       to a listen       from a backend              from a backend to a listen
+//   client          the client's      (not queued)                the client's
+//   server          nobody's of ours  its connection's,           its connection's, else
+//                                     else nobody's of ours       nobody's of ours
+//   both            the client's      its connection's,           its connection's, else the
+//                                     else nobody's of ours       client's; but a SYN-ACK nobody's
+Decision Engine::State::on_segment(Instant now, const Segment& segment, Ingress ingress,
+                                   Outbox& out) {
+  const bool from_a_backend =
+      ingress.from_server_side && !directory.listens_before(segment.source).empty();
+  if (from_a_backend) {
+    flow::Flow* const flow = connection_before_backend(*this, segment);
+    if (flow != nullptr) return from_backend(now, segment, *flow, out);
+  }
+  const bool syn_ack = segment.has(wire::flag_syn) && segment.has(wire::flag_ack);
+  if (ingress.from_client_side && !(from_a_backend && syn_ack)) {
+    const auto listens = directory.find_listens(segment.destination);
+    if (!listens.empty()) return from_client(now, segment, listens, out);
+  }
+  if (from_a_backend) return from_backend_unknown(now, segment, out);
+  return drop(counters.none(), synward_reason_not_a_service);
+}
+
+// 2'. An error goes against the direction of what it quotes: from the client's side comes what is
 // about a segment of the service, from the servers' side what is about a segment for a backend.
 // This host's own errors are about either.
 Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress,
                                       Outbox& out) {
-  const bool own = !ingress.from_client_side && !ingress.from_server_side;
-  if (ingress.from_client_side || own) {
-    const auto listens = directory.find_listens(error.source);
-    if (!listens.empty()) return error_for_backend(*this, error, listens);
+  std::span<const std::uint16_t> listens;
+  if (ingress.from_client_side || ingress.from_this_host) {
+    listens = directory.find_listens(error.source);
+    if (const auto decision = error_for_backend(*this, error, listens)) return *decision;
   }
-  if (ingress.from_server_side || own) {
+  const bool about_backend = (ingress.from_server_side || ingress.from_this_host) &&
+                             !directory.listens_before(error.destination).empty();
+  if (about_backend) {
     // Of this machine's own connections with a backend, a learning SYN among them.
     if (own_addresses.contains(error.source.address)) return pass();
-    const auto listens = directory.listens_before(error.destination);
-    if (!listens.empty()) return error_for_client(*this, now, error, listens, out);
+    if (const auto decision = error_for_client(*this, now, error, out)) return *decision;
   }
+  if (!listens.empty() || about_backend) return error_of_no_connection(*this, error, listens);
   return drop(counters.none(), synward_reason_not_a_service);
 }
 
@@ -124,6 +160,10 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
     listen = each;
     break;
   }
+  if (flow != nullptr && contradicts(*flow, Side::client, segment)) {
+    erase_flow(*this, *flow);
+    flow = nullptr;
+  }
   const Arrival arrival{.now = now,
                         .segment = segment,
                         .from = Side::client,
@@ -132,7 +172,9 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
                         .out = out};
 
   // 3. Sources that cannot be a client's are not answered (F1).
-  if (martian(segment.source.address)) return drop(arrival, synward_reason_martian_source);
+  if (martian(segment)) {
+    return directory.listen(listen).retired ? pass() : drop(arrival, synward_reason_martian_source);
+  }
 
   // 4. A SYN is challenged, or told that its connection exists.
   if (segment.has(wire::flag_syn) && !segment.has(wire::flag_ack)) {
@@ -149,33 +191,32 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
   return redeem(*this, arrival);
 }
 
-std::optional<Decision> Engine::State::from_backend(Instant now, const Segment& segment,
-                                                    Outbox& out) {
-  const auto listens = directory.listens_before(segment.source);
-  if (listens.empty()) return std::nullopt;
+Decision Engine::State::from_backend(Instant now, const Segment& segment, flow::Flow& flow,
+                                     Outbox& out) {
+  const Arrival arrival{.now = now,
+                        .segment = segment,
+                        .from = Side::backend,
+                        .key = flow.key,
+                        .service = service_of(flow.key.listen),
+                        .out = out};
+  // 3'. The answer to our SYN completes the connection; everything later is spliced.
+  return flow.phase == flow::Phase::connecting ? complete(*this, arrival, flow)
+                                               : splice_segment(*this, arrival, flow);
+}
 
-  // 3'. The connection is found by its client, behind any of the listens that use this backend.
-  if (flow::Flow* flow =
-          flows.find_before_backend({.client = segment.destination, .backend = segment.source})) {
-    const Arrival arrival{.now = now,
+// 4'. No connection: an answer to a SYN that was given up, a connection that is older than this
+// daemon, or none of ours.
+Decision Engine::State::from_backend_unknown(Instant now, const Segment& segment, Outbox& out) {
+  const auto called = directory.find_listens(segment.source);
+  const std::uint16_t listen = !called.empty() && directory.listen(called.front()).transparent
+                                   ? called.front()
+                                   : directory.listens_before(segment.source).front();
+  return not_ours(*this, {.now = now,
                           .segment = segment,
                           .from = Side::backend,
-                          .key = flow->key,
-                          .service = service_of(flow->key.listen),
-                          .out = out};
-
-    // 4'. The answer to our SYN completes the connection; everything later is spliced.
-    return flow->phase == flow::Phase::connecting ? complete(*this, arrival, *flow)
-                                                  : splice_segment(*this, arrival, *flow);
-  }
-
-  // 5'. No connection: an abandoned one of ours, or one that is older than this daemon.
-  return unknown(*this, {.now = now,
-                         .segment = segment,
-                         .from = Side::backend,
-                         .key = {segment.destination.address, segment.destination.port, listens[0]},
-                         .service = service_of(listens[0]),
-                         .out = out});
+                          .key = {segment.destination.address, segment.destination.port, listen},
+                          .service = service_of(listen),
+                          .out = out});
 }
 
 void Engine::on_tick(Instant now, Outbox& out) {

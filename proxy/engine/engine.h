@@ -11,11 +11,12 @@
 
 namespace synward::engine {
 
-// Which interfaces a packet came through. An interface may be both. Neither: the packet is an ICMP
-// error of this host's own, which forwards the segments and cannot forward one.
+// Which interfaces a packet came through; one may be both. From this host come its own ICMP errors,
+// about segments that it cannot forward.
 struct Ingress {
-  bool from_client_side = true;
-  bool from_server_side = true;
+  bool from_client_side = false;
+  bool from_server_side = false;
+  bool from_this_host = false;
 };
 
 // One worker's decisions: a function of bytes, what it remembers, and `now`. Makes no system call,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 
@@ -56,6 +57,12 @@ std::uint64_t backends_in_use(Core& core, const Flow& flow) {
     in_use |= core.choice.tried_bit(flow.key.listen, position);
   }
   return in_use;
+}
+
+void abandon_syn(Core& core, const Flow& flow, Instant now) {
+  core.abandoned.add(
+      {.client = {flow.key.client, flow.key.client_port}, .backend = flow.backend_endpoint},
+      flow.client_isn, now);
 }
 
 BackendCounters& backend_counters(Core& core, const Flow& flow) {
@@ -159,6 +166,7 @@ void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now,
   core.choice.failed(flow.service, flow.backend, now);
   const auto next = core.choice.next(flow.key, flow.backends_tried, now);
   if (next && now < flow.connect_deadline) {
+    abandon_syn(core, flow, now);
     choose_backend(core, flow, *next, now);
     send_backend_syn(core, flow, now, out);
     return;
@@ -179,6 +187,7 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
     counters.connections_closed[static_cast<std::size_t>(reason)].add();
   }
   release_early_data(core, flow);
+  if (!flow.joined() && flow.backend_syns > 0) abandon_syn(core, flow, now);
   if (reason != CloseReason::fin) {
     set_state(core, flow, Side::client, State::closed);
     set_state(core, flow, Side::backend, State::closed);

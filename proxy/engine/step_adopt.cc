@@ -3,8 +3,10 @@
 // Step: a segment of a connection that is older than the daemon (T6). It was made without us, so
 // nothing is to be translated; it is let through and tracked, with numbers learnt from what both
 // sides say. Until the other side has answered to it, it is provisional: any host can send one
-// segment. Only in front of transparent services: behind any other address there was nobody.
-#include "proxy/engine/core.h"
+// segment, and of a connection that is none of ours we may see one direction alone. So it refuses
+// nothing, and one that the next segment contradicts is forgotten. Only in front of transparent
+// services: behind any other address there was nobody.
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 
@@ -20,7 +22,12 @@ bool may_adopt(const Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
   const bool mid_stream =
       segment.has(wire::flag_ack) && !segment.has(wire::flag_syn) && !segment.has(wire::flag_rst);
-  if (!mid_stream || !core.directory.listen(arrival.key.listen).transparent) return false;
+  const backend::Listen& listen = core.directory.listen(arrival.key.listen);
+  if (!mid_stream || !listen.transparent || listen.retired) return false;
+  // The client is about to open a new one there.
+  if (arrival.from == Side::backend && arrival.service.queue.find(arrival.key) != nullptr) {
+    return false;
+  }
   // A server is no attacker, but a daemon that ran before us may have left it half a connection,
   // with other numbers than the client's.
   return arrival.now < core.settings.adopt_until ||
@@ -71,6 +78,15 @@ std::optional<Decision> adopt(Core& core, const Arrival& arrival) {
 
 bool is_provisional(const Flow& flow) {
   return flow.adoption == Adoption::by_client || flow.adoption == Adoption::by_backend;
+}
+
+// From the client anybody may speak: that ends no guess that rests on what the server said.
+bool contradicts(const Flow& flow, Side from, const wire::Segment& segment) {
+  if (!is_provisional(flow)) return false;
+  if (segment.has(wire::flag_syn)) return true;
+  if (from == Side::client && flow.adoption == Adoption::by_backend) return false;
+  tcp::Connection connection = flow.connection;
+  return tcp::observe(connection, from, seen(flow, from, segment)) == tcp::Outcome::out_of_window;
 }
 
 void confirm_adoption(Core& core, const Arrival& arrival, Flow& flow, wire::SeqNumber ack) {

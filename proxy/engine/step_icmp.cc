@@ -4,7 +4,8 @@
 // other way, so that path MTU discovery (RFC 1191, RFC 8201) works through the splice. Whether it
 // is hard or soft is for the endpoint to say (RFC 5461): it ends nothing here and is no sign of
 // life either. Only an error about our own SYN is ours to act on.
-#include "proxy/engine/core.h"
+#include "proxy/engine/step_icmp.h"
+
 #include "proxy/splice/quote.h"
 
 namespace synward::engine {
@@ -43,35 +44,56 @@ Decision about_our_syn(Core& core, Instant now, const IcmpError& error, Flow& fl
 
 }  // namespace
 
-// No flow is joined: then it is about a challenge, whose entry stays, because a forged error is as
-// cheap as a SYN; or about a reset of ours, of which nobody needs to hear.
-Decision error_for_backend(Core& core, const IcmpError& error,
-                           std::span<const std::uint16_t> listens) {
+std::optional<Decision> error_for_backend(Core& core, const IcmpError& error,
+                                          std::span<const std::uint16_t> listens) {
   for (const std::uint16_t listen : listens) {
-    const Flow* flow = core.flows.find({error.destination.address, error.destination.port, listen});
-    if (flow == nullptr || flow->phase != Phase::spliced) continue;
+    const flow::ConnectionKey key{error.destination.address, error.destination.port, listen};
+    const Flow* flow = core.flows.find(key);
+    // A challenge stays remembered: a forged error is as cheap as a SYN.
+    const bool challenged = core.service_of(listen).queue.find(key) != nullptr;
+    if (flow == nullptr && !challenged) continue;
+    // About a challenge, or about a reset of ours: nobody needs to hear of it.
+    if (flow == nullptr || flow->phase != Phase::spliced) {
+      return refuse(core, listen, synward_reason_icmp_unknown);
+    }
     if (!under_way(flow->connection.backend, error.seq)) {
       return refuse(core, listen, synward_reason_icmp_out_of_window);
     }
     splice::translate_error_to_backend(error, flow->offsets, flow->backend_endpoint);
-    return {Verdict::forward, error.packet};
+    return Decision{Verdict::forward, error.packet};
   }
-  return refuse(core, listens.front(), synward_reason_icmp_unknown);
+  return std::nullopt;
 }
 
-Decision error_for_client(Core& core, Instant now, const IcmpError& error,
-                          std::span<const std::uint16_t> listens, Outbox& out) {
-  Flow* const flow =
-      core.flows.find_before_backend({.client = error.source, .backend = error.destination});
-  if (flow == nullptr || flow->phase == Phase::lingering) {
-    return refuse(core, listens.front(), synward_reason_icmp_unknown);
+std::optional<Decision> error_for_client(Core& core, Instant now, const IcmpError& error,
+                                         Outbox& out) {
+  const flow::BackendTuple tuple{.client = error.source, .backend = error.destination};
+  Flow* const flow = core.flows.find_before_backend(tuple);
+  if (flow == nullptr) {
+    if (!core.abandoned.contains(tuple, error.seq, now)) return std::nullopt;
+    return drop(core.counters.none(), synward_reason_icmp_unknown);
+  }
+  if (flow->phase == Phase::lingering) {
+    return refuse(core, flow->key.listen, synward_reason_icmp_unknown);
   }
   if (flow->phase == Phase::connecting) return about_our_syn(core, now, error, *flow, out);
   if (!under_way(flow->connection.client, error.seq)) {
     return refuse(core, flow->key.listen, synward_reason_icmp_out_of_window);
   }
   splice::translate_error_to_client(error, flow->offsets, core.service_endpoint(flow->key.listen));
-  return {Verdict::forward, error.packet};
+  return Decision{Verdict::forward, error.packet};
+}
+
+// What a service's address is said to have sent without a connection of ours may be a challenge
+// that is not remembered. A flood's errors are not to reach the server in its place; so what is no
+// longer than a challenge is taken for one. Behind a translated address nobody waits for either.
+Decision error_of_no_connection(Core& core, const IcmpError& error,
+                                std::span<const std::uint16_t> listens) {
+  if (listens.empty() || core.directory.listen(listens.front()).retired) return pass();
+  const bool may_be_challenge =
+      error.segment_length <= wire::tcp_header_min + wire::tcp_options_max;
+  if (!may_be_challenge && core.directory.listen(listens.front()).transparent) return pass();
+  return refuse(core, listens.front(), synward_reason_icmp_unknown);
 }
 
 }  // namespace synward::engine

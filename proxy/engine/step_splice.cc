@@ -3,6 +3,7 @@
 // Step: a segment of a joined connection. Tracked first (RFC 9293 3.10.7.4: acceptance before
 // everything), then translated, then sent on its way.
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 
@@ -10,22 +11,6 @@ using flow::Flow;
 using flow::Phase;
 
 namespace {
-
-tcp::Seen seen(const Flow& flow, Side from, const wire::Segment& segment) {
-  tcp::Seen result{.seq = segment.seq,
-                   .ack = segment.ack,
-                   .payload_length = segment.payload_length(),
-                   .flags = segment.flags,
-                   .window = splice::client_window_bytes(flow.offsets, segment.window)};
-  if (from == Side::backend) {
-    result.seq += flow.offsets.sequence;
-    result.window = splice::backend_window_bytes(flow.offsets, segment.window);
-  }
-  if (flow.adoption != flow::Adoption::none) {  // its scale is unknown: the widest reading
-    result.window = std::uint32_t{segment.window} << wire::window_scale_max;
-  }
-  return result;
-}
 
 // The backend did not get our acknowledgement and repeats its SYN-ACK: acknowledge again, for the
 // client, which knows nothing of it.
@@ -92,6 +77,22 @@ void watch_reset(Core& core, const Arrival& arrival, Flow& flow, tcp::Outcome ou
 
 }  // namespace
 
+tcp::Seen seen(const Flow& flow, Side from, const wire::Segment& segment) {
+  tcp::Seen result{.seq = segment.seq,
+                   .ack = segment.ack,
+                   .payload_length = segment.payload_length(),
+                   .flags = segment.flags,
+                   .window = splice::client_window_bytes(flow.offsets, segment.window)};
+  if (from == Side::backend) {
+    result.seq += flow.offsets.sequence;
+    result.window = splice::backend_window_bytes(flow.offsets, segment.window);
+  }
+  if (flow.adoption != flow::Adoption::none) {  // its scale is unknown: the widest reading
+    result.window = std::uint32_t{segment.window} << wire::window_scale_max;
+  }
+  return result;
+}
+
 Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& segment = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
@@ -123,7 +124,9 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
     const bool unproven = is_provisional(flow) && outcome == tcp::Outcome::possible_reset;
     if (!unproven) watch_reset(core, arrival, flow, outcome);
     if (outcome == tcp::Outcome::reset || disowned || unproven) {
-      end_flow(core, flow, CloseReason::reset, arrival.now);
+      // What comes there next may be another's, who is not to find it lingering.
+      is_provisional(flow) ? erase_flow(core, flow)
+                           : end_flow(core, flow, CloseReason::reset, arrival.now);
     } else if (tcp::finished(flow.connection)) {
       end_flow(core, flow, CloseReason::fin, arrival.now);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Step: a segment of no connection, if its service has left the configuration, is none of ours and
-// passes; else it belongs to one that is older than the daemon (step_adopt.cc), or
-// is dropped, or answered with a RST where the operator asked for
-// it (splice.unknown_segments). A SYN-ACK is always answered: it is a backend's half-open
-// connection that this daemon, or the one before it, abandoned (S3).
+// Step: a client's segment of no connection. If its service has left the configuration it is none
+// of ours and passes; else it belongs to a connection that is older than the daemon
+// (step_adopt.cc), or is dropped, or answered with a RST where the operator asked for it
+// (splice.unknown_segments).
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 namespace {
@@ -47,11 +47,10 @@ Decision unknown(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
   if (core.directory.listen(arrival.key.listen).retired) return pass();
   if (const auto adopted = adopt(core, arrival)) return *adopted;
-  const bool abandoned = arrival.from == Side::backend && segment.has(wire::flag_syn);
-  if (abandoned || core.settings.reset_unknown_segments) refuse(core, arrival);
+  if (core.settings.reset_unknown_segments) refuse(core, arrival);
   const bool acknowledges =
       segment.has(wire::flag_ack) && !segment.has(wire::flag_syn | wire::flag_rst);
-  if (arrival.from == Side::client && acknowledges) {
+  if (acknowledges) {
     arrival.service.counters.cookies_rejected[static_cast<std::size_t>(RejectReason::mac)].add();
   }
   return drop(arrival, synward_reason_unknown_segment);

@@ -3,6 +3,7 @@
 // What happens because nothing happened: challenges are repeated and forgotten, backends asked
 // again, idle connections ended, ended ones forgotten.
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 

@@ -18,7 +18,7 @@
   X(bad_checksum, "IP, TCP or ICMP checksum is wrong")                                       \
   X(bad_options, "a TCP option has an impossible length or is duplicated")                   \
   X(port_zero, "source or destination port is zero")                                         \
-  X(martian_source, "source is multicast, broadcast, unspecified, loopback or our own")      \
+  X(martian_source, "source is multicast, broadcast, loopback, our own, or the service's")   \
   X(syn_fin, "SYN together with FIN")                                                        \
   X(syn_rst, "SYN together with RST")                                                        \
   X(bad_flags, "a combination of TCP flags that no stack sends")                             \

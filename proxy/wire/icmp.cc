@@ -60,6 +60,7 @@ std::expected<IcmpError, Reason> parse_icmp_error(const PacketView& view, const 
   if (quoted->source != ip.destination) return bad_icmp();
   error.quoted_tcp_offset = ip.transport_offset + icmp_header_length + quoted->transport_offset;
   error.quoted_tcp_length = end - quoted->transport_offset;
+  error.segment_length = quoted->total_length - quoted->transport_offset;
   const std::span<const std::uint8_t> tcp = error.quoted_tcp();
   error.source = {quoted->source, load_be16(&tcp[0])};
   error.destination = {quoted->destination, load_be16(&tcp[2])};

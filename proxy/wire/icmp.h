@@ -27,6 +27,7 @@ struct IcmpError {
   SeqNumber seq;
   std::size_t quoted_tcp_offset = 0;  // in `packet`
   std::size_t quoted_tcp_length = 0;  // at least quoted_tcp_min
+  std::size_t segment_length = 0;     // of the whole segment, with its header, as it is told
 
   std::span<std::uint8_t> message() const { return packet.subspan(ip.transport_offset); }
   // From the quoted IP header on.

@@ -74,10 +74,13 @@ std::expected<Segment, Refused> parse_segment(const PacketView& view, const IpHe
     return std::unexpected(Refused{summed.error()});
   }
   if (const auto checked = check_flags(segment); !checked) {
-    return std::unexpected(Refused{checked.error(), segment.destination});
+    return std::unexpected(
+        Refused{checked.error(), Refused::Ends{segment.source, segment.destination}});
   }
   const auto options = parse_tcp_options(segment.header());
-  if (!options) return std::unexpected(Refused{options.error(), segment.destination});
+  if (!options)
+    return std::unexpected(
+        Refused{options.error(), Refused::Ends{segment.source, segment.destination}});
   segment.options = *options;
   return segment;
 }

@@ -71,10 +71,14 @@ struct Segment {
   }
 };
 
-// Why bytes are no segment, and whom they were for if that can be believed: from the checksum on.
+// Why bytes are no segment, and between whom they went if that can be believed: from the checksum
+// on.
 struct Refused {
+  struct Ends {
+    Endpoint source, destination;
+  };
   Reason reason;
-  std::optional<Endpoint> destination = std::nullopt;
+  std::optional<Ends> ends = std::nullopt;
 };
 
 // Reads and checks everything that can be checked of a segment by itself: lengths, checksum (if

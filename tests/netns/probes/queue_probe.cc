@@ -124,7 +124,7 @@ void Server::answer(io::NfQueue& queue, const io::QueuedPacket& packet) {
     probe::rewrite(packet.bytes, packet.gso);
     return queue.accept(packet.id, mark, packet.bytes);
   }
-  queue.accept(packet.id, mark);
+  queue.accept(packet.id);
 }
 
 void Server::drain(io::NfQueue& queue) {

@@ -264,17 +264,19 @@ def test_one_interface_may_be_client_and_server(lab, start):
     assert len(ports) == 8 and all(len(workers) == 1 for workers in ports.values())
 
 
-def test_marked_packets_are_not_tracked(lab, start):
+@pytest.mark.parametrize("mode", ["rewrite", "pass"])
+def test_what_is_ours_is_not_tracked_and_what_passes_is(lab, start, mode):
     lab.execute(lab.middle, "nft", """table ip watch { chain forward {
-        type filter hook forward priority 0; ct state untracked counter
-        ct state new,established counter; }; }""")
+        type filter hook forward priority 0
+        ct state untracked meta mark & 0xffff0000 == 0x53590000 counter comment "ours"
+        ct state new,established meta mark & 0xffff0000 != 0x53590000 counter comment "passed"; }; }""")
     try:
-        start("serve", *SERVICES, "workers=2", "mode=pass")
+        start("serve", *SERVICES, "workers=2", f"mode={mode}")
         connect(lab, SERVER4, count=3)
         rules = lab.execute(lab.middle, "nft", "list", "table", "ip", "watch").stdout
-        untracked, tracked = [line for line in rules.splitlines() if "counter" in line]
-        assert "packets 0" not in untracked
-        assert "packets 0" in tracked
+        counted = {comment: "packets 0" not in line for line in rules.splitlines()
+                   for comment in ("ours", "passed") if comment in line}
+        assert counted == {"ours": mode == "rewrite", "passed": mode == "pass"}
     finally:
         lab.execute(lab.middle, "nft", "delete", "table", "ip", "watch")
 

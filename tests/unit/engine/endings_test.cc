@@ -84,12 +84,12 @@ TEST_F(DisownedByItsClient, WithDataUnderWay) {
   EXPECT_EQ(counters().connections_closed[1].value(), 1U);
 }
 
+// Nothing of it is proven: it was a guess, and the SYN is answered as if there were none.
 TEST_F(DisownedByItsClient, WhileNobodyHasProvedIt) {
   settings.adopt_until = now + seconds(600);
-  SegmentToSend data = from_client_segment(5000, 6000);
-  data.payload = bytes_;
-  ASSERT_EQ(from_client(data), Verdict::forward);
-  expect_the_second_syn_to_be_answered(900);
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  EXPECT_EQ(from_client(syn(900)), Verdict::reply);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 0);
 }
 
 // What the client sends in order tells that it knows the connection after all.
@@ -186,6 +186,17 @@ TEST_F(GivenUp, ALateSynAckIsReset) {
   EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
   EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
   EXPECT_EQ(left[0].segment.destination, backend);
+}
+
+// Linux sends it for a minute.
+TEST_F(GivenUp, ALateSynAckIsResetAlsoWhenTheFlowIsForgotten) {
+  pass(seconds(40));
+  ASSERT_EQ(state(Side::client, tcp::State::closed), 0);
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
+  pass(seconds(40));
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::pass);
 }
 
 TEST_F(GivenUp, AClientThatDidNotHearIsToldAgain) {

@@ -10,7 +10,7 @@ using test::IcmpBuilder;
 
 constexpr Ingress client_side{true, false};
 constexpr Ingress server_side{false, true};
-constexpr Ingress this_host{false, false};
+constexpr Ingress this_host{false, false, true};
 
 struct Case {
   bool ipv6, listed;
@@ -170,11 +170,31 @@ TEST_P(IcmpErrors, AboutAChallengeAreDroppedAndItsEntryStays) {
   EXPECT_EQ(counters().half_open_connections.value(), 1);
 }
 
-TEST_P(IcmpErrors, AboutNoConnectionAreDropped) {
-  EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_service(1)), client_side), Verdict::drop);
-  EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_client(1)), server_side), Verdict::drop);
-  EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_client(1)), this_host), Verdict::drop);
-  EXPECT_EQ(dropped(synward_reason_icmp_unknown), 3U);
+// A connection that somebody else has with the server or a backend: its path MTU is its own matter.
+TEST_P(IcmpErrors, AboutNoConnectionOfOursPass) {
+  for (const Ingress side : {server_side, this_host}) {
+    EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_client(1)), side), Verdict::pass);
+  }
+  EXPECT_EQ(dropped(synward_reason_icmp_unknown), 0U);
+  // Behind a translated address is nobody.
+  const Verdict expected = GetParam().listed ? Verdict::drop : Verdict::pass;
+  for (const Ingress side : {client_side, this_host}) {
+    EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_service(1)), side), expected);
+  }
+  settings.services = {{}};
+  engine().apply(settings, now);
+  EXPECT_EQ(arrive_error(IcmpBuilder::too_big(of_service(1)), client_side), Verdict::pass);
+}
+
+// A flood's sources are unreachable, and most challenges are not remembered: what is no longer than
+// one is not passed to the server, which would have the flood of errors instead.
+TEST_P(IcmpErrors, AboutWhatMayBeAChallengeAreDropped) {
+  SegmentToSend challenge = between(service, client, 1);
+  challenge.flags = wire::flag_syn | wire::flag_ack;
+  challenge.options = {.mss = 1460, .window_scale = 7, .sack_permitted = true, .timestamps = {}};
+  EXPECT_EQ(arrive_error(IcmpBuilder::unreachable(bytes_of(challenge)), client_side),
+            Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_icmp_unknown), 1U);
 }
 
 TEST_P(IcmpErrors, AboutAConnectionOfThisMachinesOwnPass) {

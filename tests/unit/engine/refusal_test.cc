@@ -27,6 +27,21 @@ TEST_F(Refusals, SourcesThatNoClientHasAreNotAnswered) {
   expect_no_late_reply();
 }
 
+// A protected server is a client of another one; and a listen that has left is anybody's address.
+TEST_F(Refusals, AnotherServicesAddressMayBeAClients) {
+  const Endpoint other = endpoint("198.51.100.20:443");
+  settings.services.push_back({.listens = {other}, .backends = {}});
+  settings.offers.resize(2, settings.offers.front());
+  client = {other.address, 40000};
+  connect();
+  EXPECT_EQ(counters().connections_spliced.value(), 1U);
+  settings.services[1] = {};
+  engine().apply(settings, now);
+  ++client.port;
+  connect();
+  EXPECT_EQ(dropped(synward_reason_martian_source), 0U);
+}
+
 TEST_F(Refusals, PacketForAnotherPortIsNotOurs) {
   service.port = 81;
   EXPECT_EQ(from_client(syn()), Verdict::drop);

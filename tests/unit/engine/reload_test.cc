@@ -95,7 +95,9 @@ TEST_F(Reload, WhatPassesIsNoFailedAcknowledgement) {
 TEST_F(Reload, SegmentsOfABackendAreForTheServiceThatHasItNow) {
   backend = endpoint("198.51.100.77:8080");
   settings.services = {{.listens = {service}, .backends = {backend}}};
-  engine();
+  const std::uint32_t cookie = challenge();
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  pass(seconds(20));                                                        // it is silent
   settings.services = {{}, {.listens = {service}, .backends = {backend}}};  // renamed
   apply();
   EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);

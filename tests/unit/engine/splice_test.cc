@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <utility>
+
 #include "tests/unit/engine/harness.h"
 
 namespace synward::engine {
@@ -97,13 +99,6 @@ TEST_F(SpliceSteps, BackendThatRepeatsItsSynAckIsAcknowledgedAgain) {
   EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
 }
 
-TEST_F(SpliceSteps, LateSynAckOfAnUnknownConnectionIsReset) {
-  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);
-  ASSERT_EQ(left.size(), 1U);
-  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
-  EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
-}
-
 TEST_F(SpliceSteps, StopResetsBothSidesAndEmptiesTheTable) {
   connect();
   Outbox out(1 << 16, 64);
@@ -140,6 +135,26 @@ TEST_F(SpliceSteps, RefusingBackendIsReplacedByTheNextBeforeTheClientNotices) {
   ASSERT_EQ(left.size(), 1U);
   EXPECT_EQ(left[0].segment.flags, wire::flag_syn);
   EXPECT_EQ(left[0].segment.destination, backend == one ? two : one);
+}
+
+TEST_F(SpliceSteps, S3ALateSynAckOfABackendThatWasPassedOverIsResetAndNoOther) {
+  const Endpoint one = endpoint("198.51.100.77:80");
+  const Endpoint two = endpoint("198.51.100.78:80");
+  settings.services = {{.listens = {service}, .backends = {one, two}}};
+  const std::uint32_t cookie = challenge();
+  from_client(from_client_segment(1001, cookie + 1));
+  backend = left.at(0).segment.destination;
+  pass(milliseconds(700));
+  const Endpoint silent = std::exchange(backend, backend == one ? two : one);
+  ASSERT_EQ(from_backend(syn_ack(888000, 1001)), Verdict::consume);
+  backend = silent;
+  EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::drop);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_rst);
+  EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
+  EXPECT_EQ(left[0].segment.destination, silent);
+  EXPECT_EQ(from_backend(syn_ack(777000, 5001)), Verdict::pass);
+  EXPECT_TRUE(left.empty() || left[0].segment.destination == client);
 }
 
 // Two services before one backend, which knows a connection by its client's address and port only.

@@ -166,19 +166,19 @@ TEST(SegmentFlags, SynWithFinOrRstIsRefused) {
             synward_reason_syn_rst);
 }
 
-TEST(SegmentRefused, TellsWhomItWasForOnceItsChecksumIsKnownToBeRight) {
+TEST(SegmentRefused, TellsBetweenWhomItWentOnceItsChecksumIsKnownToBeRight) {
   const auto refused = [](Bytes packet) {
     const auto ip = test::must(parse_ip(packet, packet.size()));
     return parse_segment({.bytes = packet, .original_length = packet.size()}, ip).error();
   };
   Bytes packet = PacketBuilder::ipv4().flags(flag_syn | flag_fin).build();
   EXPECT_EQ(refused(packet).reason, synward_reason_syn_fin);
-  ASSERT_TRUE(refused(packet).destination.has_value());
-  EXPECT_EQ(refused(packet).destination->port, 80);
-  EXPECT_TRUE(refused(PacketBuilder::ipv4().options({8, 1, 0, 0}).build()).destination.has_value());
+  ASSERT_TRUE(refused(packet).ends.has_value());
+  EXPECT_EQ(refused(packet).ends->destination.port, 80);
+  EXPECT_TRUE(refused(PacketBuilder::ipv4().options({8, 1, 0, 0}).build()).ends.has_value());
   packet[20] ^= 1;
   EXPECT_EQ(refused(packet).reason, synward_reason_bad_checksum);
-  EXPECT_FALSE(refused(packet).destination.has_value());
+  EXPECT_FALSE(refused(packet).ends.has_value());
 }
 
 TEST(SegmentFlags, WithoutSynRstOrAckAreRefused) {
