@@ -105,6 +105,16 @@ TEST_P(HandshakeSteps, PressureIsKnownFromItsBeginningToItsEnd) {
   EXPECT_EQ(counters().half_open_pressured.value(), 0);
 }
 
+TEST_P(HandshakeSteps, WhoGivesWayIsCounted) {
+  settings.backlog = 5;
+  std::uint8_t& network = client.address.bytes[client.address.is_ipv4() ? 14 : 7];
+  for (int i = 0; i < 4; ++i, ++network) challenge();
+  pass(milliseconds(1100));
+  challenge();
+  EXPECT_EQ(counters().half_open_displaced.value(), 1U);
+  EXPECT_EQ(counters().half_open_connections.value(), 4);
+}
+
 TEST_P(HandshakeSteps, WrongCookieOpensNothingAndIsCounted) {
   const std::uint32_t cookie = challenge();
   EXPECT_EQ(from_client(from_client_segment(1001, cookie + 2)), Verdict::drop);

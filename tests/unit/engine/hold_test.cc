@@ -117,6 +117,28 @@ TEST_F(Hold, S5ReleasedDataFitsIntoTheLinkAndEachSegmentCounts) {
   EXPECT_EQ(counters().bytes_translated[0].value(), 4000U);
 }
 
+TEST_F(Hold, TheFinComesWithTheLastOfWhatIsReleased) {
+  redeem();
+  SegmentToSend all = data(1001, 4000);
+  all.flags |= wire::flag_fin;
+  ASSERT_EQ(from_client(all), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_FALSE(left[0].segment.has(wire::flag_fin));
+  EXPECT_FALSE(left[1].segment.has(wire::flag_fin));
+  EXPECT_TRUE(left[2].segment.has(wire::flag_fin));
+}
+
+TEST_F(Hold, TheBackendHearsTheClientsLastWindow) {
+  redeem();
+  SegmentToSend update = from_client_segment(1001, cookie + 1);
+  update.window = 77;
+  ASSERT_EQ(from_client(update), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.window, 77);
+}
+
 TEST_F(Hold, S5OfIPv6TheLinkTakesLess) {
   client = endpoint("[2001:db8:1::5]:40000");
   service = backend = endpoint("[2001:db8:2::10]:80");

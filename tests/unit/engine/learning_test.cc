@@ -168,6 +168,35 @@ TEST_F(Learning, C8ACookieRedeemsOnceEvenAfterItsConnectionIsForgotten) {
   EXPECT_EQ(counters().backends[0].syns_sent.value(), 1U);
 }
 
+// RFC 6691: what timestamps take is not in the MSS.
+TEST_F(Learning, S5ReleasedDataLeavesRoomForTheTimestamps) {
+  settings.offers = {handshake::OfferHistory(everything())};
+  const Segment challenged = redeem_full();
+  const std::vector<std::uint8_t> text(3000, 'x');
+  SegmentToSend request =
+      full_ack(challenged.seq.value(), challenged.options.timestamps.value().value);
+  request.payload = text;
+  ASSERT_EQ(from_client(request), Verdict::consume);
+  SegmentToSend answer = syn_ack(777000, 1001);
+  answer.options.timestamps = wire::Timestamps{1, 5001};
+  ASSERT_EQ(from_backend(answer), Verdict::consume);
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(left[0].segment.payload_length(), 1460U - 12U);
+}
+
+// TSecr of a SYN-ACK that is sent again is that of the last SYN (RFC 7323 4.3).
+TEST_F(Learning, ARepeatedChallengeEchoesTheLastSyn) {
+  settings.offers = {handshake::OfferHistory(everything())};
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  SegmentToSend again = full_syn();
+  again.options.timestamps = wire::Timestamps{5900, 0};
+  ASSERT_EQ(from_client(again), Verdict::reply);
+  pass(milliseconds(1100));
+  ASSERT_EQ(left.size(), 1U);
+  ASSERT_TRUE(left[0].segment.options.timestamps.has_value());
+  EXPECT_EQ(left[0].segment.options.timestamps->echo, 5900U);
+}
+
 class EarlyDataShare : public Learning {
  protected:
   static constexpr std::uint32_t share = 4096;
@@ -216,6 +245,16 @@ TEST_F(EarlyDataShare, O3TheWindowIsToldAgainUntilItHasBeenHeard) {
   pass(seconds(60));
   EXPECT_TRUE(windows_to_client().empty());
   EXPECT_EQ(state(Side::client, tcp::State::established), 1);
+}
+
+TEST_F(EarlyDataShare, O3AnAcknowledgementOfTheServersDataHasHeardItToo) {
+  const std::uint32_t cookie = connect_with_zero_window();
+  SegmentToSend greeting = from_backend_segment(777001, 1001);
+  greeting.payload = std::span(data).first(10);
+  ASSERT_EQ(from_backend(greeting), Verdict::forward);
+  ASSERT_EQ(from_client(from_client_segment(1001, cookie + 11)), Verdict::forward);
+  pass(seconds(60));
+  EXPECT_TRUE(windows_to_client().empty());
 }
 
 TEST_F(EarlyDataShare, O3ASilentClientIsToldSixTimesAtMost) {
@@ -283,6 +322,16 @@ TEST_F(OlderConnection, ProvisionalOnesTakeAQuarterOfTheTableAtMost) {
               i < 16 ? Verdict::forward : Verdict::drop);
   }
   EXPECT_EQ(dropped(synward_reason_unknown_segment), 1U);
+}
+
+TEST_F(OlderConnection, AProvisionalOneThatIsOverMakesRoomForAnother) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint16_t i = 0; i < 16; ++i) {
+      client.port = static_cast<std::uint16_t>(40000 + 16 * round + i);
+      ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward) << round;
+    }
+    pass(seconds(31));
+  }
 }
 
 TEST_F(OlderConnection, AResetByTheBackendEndsItWithoutATrace) {

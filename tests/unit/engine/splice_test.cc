@@ -99,6 +99,18 @@ TEST_F(SpliceSteps, BackendThatRepeatsItsSynAckIsAcknowledgedAgain) {
   EXPECT_EQ(left[0].segment.seq, SeqNumber(1001));
 }
 
+TEST_F(SpliceSteps, T5RetransmissionsCountInTheirDirection) {
+  const std::uint32_t cookie = connect();
+  const std::vector<std::uint8_t> data(100, 'd');
+  SegmentToSend request = from_client_segment(1001, cookie + 1);
+  SegmentToSend answer = from_backend_segment(777001, 1001);
+  request.payload = answer.payload = data;
+  for (int i = 0; i < 2; ++i) from_client(request);
+  for (int i = 0; i < 3; ++i) from_backend(answer);
+  EXPECT_EQ(counters().segment_retransmits[0].value(), 1U);
+  EXPECT_EQ(counters().segment_retransmits[1].value(), 2U);
+}
+
 TEST_F(SpliceSteps, StopResetsBothSidesAndEmptiesTheTable) {
   connect();
   Outbox out(1 << 16, 64);
@@ -155,6 +167,52 @@ TEST_F(SpliceSteps, S3ALateSynAckOfABackendThatWasPassedOverIsResetAndNoOther) {
   EXPECT_EQ(left[0].segment.destination, silent);
   EXPECT_EQ(from_backend(syn_ack(777000, 5001)), Verdict::pass);
   EXPECT_TRUE(left.empty() || left[0].segment.destination == client);
+}
+
+class TwoBackends : public SpliceSteps {
+ protected:
+  TwoBackends() { settings.services = {{.listens = {service}, .backends = {one, two}}}; }
+  // Where the SYNs go of a client that acknowledges its challenge.
+  std::vector<Endpoint> asked() {
+    std::vector<Endpoint> all;
+    for (const Left& each : left) {
+      if (each.segment.has(wire::flag_syn)) all.push_back(each.segment.destination);
+    }
+    return all;
+  }
+  const Endpoint one = endpoint("198.51.100.77:80"), two = endpoint("198.51.100.78:80");
+};
+
+TEST_F(TwoBackends, S3OneThatFailedIsPassedOverForFiveSeconds) {
+  const auto first_asked = [this] {
+    ++client.port;
+    from_client(from_client_segment(1001, challenge() + 1));
+    return asked().at(0);
+  };
+  const Endpoint failing = backend = first_asked();
+  SegmentToSend refusal = from_backend_segment(0, 1001);
+  refusal.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(refusal), Verdict::consume);
+  for (int i = 0; i < 16; ++i) EXPECT_NE(first_asked(), failing);
+  pass(seconds(6));
+  unsigned again = 0;
+  for (int i = 0; i < 16; ++i) again += first_asked() == failing ? 1 : 0;
+  EXPECT_GT(again, 0U);
+}
+
+TEST_F(TwoBackends, S3AfterTheTimeForConnectingNoOtherIsAsked) {
+  settings.connect_timeout = milliseconds(500);  // less than a silent one is given
+  from_client(from_client_segment(1001, challenge() + 1));
+  const Endpoint first = asked().at(0);
+  const Instant start = now;
+  bool reset = false;
+  while (now < start + seconds(3)) {
+    pass(milliseconds(8));
+    for (const Endpoint& each : asked()) EXPECT_EQ(each, first);
+    for (const Left& each : left) reset = reset || each.segment.destination == client;
+  }
+  EXPECT_TRUE(reset);
+  EXPECT_EQ(counters().connections_closed[4].value(), 1U);
 }
 
 // Two services before one backend, which knows a connection by its client's address and port only.

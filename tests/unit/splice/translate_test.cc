@@ -101,6 +101,15 @@ TEST(ToClient, WindowIsRescaledIfTheBackendBrokeThePromise) {
   EXPECT_EQ(to_backend(PacketBuilder::ipv4().window(100), other).segment.window, 100);
 }
 
+TEST(ToClient, WindowIsRescaledDownwardsToo) {
+  const Offsets other{.client_scale = 9, .promised_scale = 7, .backend_scale = 5};
+  EXPECT_EQ(to_client(PacketBuilder::ipv4().window(100), other).segment.window, 25);
+  const Offsets unscaled{
+      .client_scale = 9, .promised_scale = 7, .backend_scale = SYNWARD_WINDOW_SCALE_ABSENT};
+  EXPECT_EQ(to_client(PacketBuilder::ipv4().window(1280), unscaled).segment.window, 10);
+  EXPECT_EQ(to_backend(PacketBuilder::ipv4().window(10), unscaled).segment.window, 5120);
+}
+
 TEST(ToClient, WindowOfASynIsNeverScaled) {
   const Offsets other{.client_scale = 9, .promised_scale = 7, .backend_scale = 9};
   const unsigned flags = wire::flag_syn | wire::flag_ack;

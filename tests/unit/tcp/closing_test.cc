@@ -20,6 +20,17 @@ TEST_F(FinWait1, FinSentAgainChangesNothing) {
   EXPECT_EQ(connection.client.snd_nxt, client_first + 1);
 }
 
+// A second one further on is forged, and must not move the first: its acknowledgement is what ends.
+TEST_F(FinWait1, AnotherFinBeyondItChangesNothing) {
+  const SeqNumber fin_at = connection.client.fin;
+  Seen forged = fin(Side::client);
+  forged.seq = fin_at + 1;
+  client(forged);
+  EXPECT_EQ(connection.client.fin, fin_at);
+  backend(acknowledging(next(Side::backend), fin_at + 1));
+  expect_states(State::fin_wait_2, State::close_wait);
+}
+
 TEST_F(FinWait1, AcknowledgementOfTheFinGoesToFinWait2AndThePeerToCloseWait) {
   backend_acks();
   expect_states(State::fin_wait_2, State::close_wait);

@@ -83,6 +83,19 @@ TEST_F(Established, DataOfLongAgoIsDropped) {
   EXPECT_EQ(client(old), Outcome::out_of_window);
 }
 
+// To the number: a window behind what the receiver has, and as much room.
+TEST_F(Established, WhatAnHonestSenderMayStillHoldPasses) {
+  constexpr std::uint32_t window = 200'000;
+  Seen opening = next(Side::backend);
+  opening.window = window;
+  backend(opening);
+  Seen oldest = next(Side::client);
+  oldest.seq = client_first - 2 * window;
+  EXPECT_NE(client(oldest), Outcome::out_of_window);
+  oldest.seq += std::uint32_t{0} - 1;
+  EXPECT_EQ(client(oldest), Outcome::out_of_window);
+}
+
 TEST_F(Established, AcknowledgementOfDataNotYetSentIsDropped) {
   EXPECT_EQ(client(acknowledging(next(Side::client), backend_first + 1)), Outcome::out_of_window);
   EXPECT_EQ(connection.backend.snd_una, backend_first);
@@ -127,6 +140,19 @@ TEST_F(Established, ShrunkWindowStillPassesWhatWasUnderWay) {
   shrunk.window = 100;
   backend(shrunk);
   EXPECT_EQ(client(data(Side::client, 30'000)), Outcome::in_order);
+}
+
+// What was sent into the large window may come again after it has shrunk.
+TEST_F(Established, TheLargestWindowIsRemembered) {
+  Seen large = next(Side::backend);
+  large.window = 500'000;
+  backend(large);
+  const Seen first = data(Side::client, 65'000);
+  for (int i = 0; i < 7; ++i) client(data(Side::client, 65'000));
+  Seen shrunk = next(Side::backend);
+  shrunk.window = 100;
+  backend(shrunk);
+  EXPECT_EQ(client(first), Outcome::retransmitted);
 }
 
 TEST_F(Established, WindowOfOneGibibyteCanBeFilledAndItsStartSentAgain) {
