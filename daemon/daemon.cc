@@ -106,11 +106,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
   if (const auto statistics = io::read_queue_statistics(); !statistics)
     service::log_warning("metrics and health know nothing of the queues: {}", statistics.error());
   daemon->every_second();  // healthy from now on
-  service::log_info(
-      "protecting {} service(s) with {} worker(s), queues {}-{}, {}", settings.services.size(),
-      daemon->workers_count_, settings.queue_start,
-      settings.queue_start + 2 * daemon->workers_count_ - 1,
-      daemon->ruleset_->uses_native_queue() ? "native queue rules" : "xt NFQUEUE rules");
+  daemon->tell_start();
   return daemon;
 }
 
@@ -122,6 +118,20 @@ void Daemon::remember_spent_cookies() {
   host_.spent_cookies = std::make_shared<handshake::SpentCookies>(
       std::span(spent_cookies_->data(), spent_cookies_->size()),
       handshake::derive_hash_key(host_.master_key, handshake::Purpose::spent_cookies));
+}
+
+void Daemon::tell_start() const {
+  const io::RulesetParts parts = ruleset_->parts();
+  if (parts.reassembly == io::Reassembly::none) {
+    service::log_warning(
+        "the kernel cannot be asked to put IP fragments together, so segments that come in "
+        "fragments are lost unless conntrack is in use; run `modprobe nft_tproxy`");
+  }
+  service::log_info(
+      "protecting {} service(s) with {} worker(s), queues {}-{}, {}{}", settings_.services.size(),
+      workers_count_, queue_start_, queue_start_ + 2 * workers_count_ - 1,
+      parts.native_queue ? "native queue rules" : "xt NFQUEUE rules",
+      parts.reassembly == io::Reassembly::xt_socket ? ", fragments put together by xt_socket" : "");
 }
 
 Result Daemon::start_workers() {

@@ -44,6 +44,7 @@ class Daemon {
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
   void choose_reply_path();
+  void tell_start() const;
   std::vector<metrics::QueueSample> queue_samples() const;
 
   // --- reload.cc ---

@@ -79,7 +79,7 @@ void NftBatch::append(const nlmsghdr* message) {
 NftFailure NftBatch::failure(std::uint32_t sequence, int error) const {
   const std::size_t index = sequence - first_step;  // wraps to a large number for the begin
   if (index >= steps_.size()) return {.error = error};
-  return {.error = error, .what = steps_[index].what, .queue_rule = steps_[index].queue_rule};
+  return {.error = error, .what = steps_[index].what, .need = steps_[index].need};
 }
 
 std::expected<void, NftFailure> NftBatch::commit(mnl_socket* socket) {

@@ -11,10 +11,13 @@ struct mnl_socket;
 
 namespace synward::io {
 
+// What a step needs of the kernel that not every kernel has.
+enum class NftNeed { nothing, queue, reassembly };
+
 struct NftFailure {
-  int error = 0;            // errno
-  std::string what{};       // the step that failed; empty: the transaction as a whole
-  bool queue_rule = false;  // that step was a rule that queues
+  int error = 0;                    // errno
+  std::string what{};               // the step that failed; empty: the transaction as a whole
+  NftNeed need = NftNeed::nothing;  // of that step
 };
 
 // One message of the transaction: what it does (for error sentences) and its netlink header.
@@ -23,7 +26,7 @@ struct NftStep {
   std::uint16_t type = 0;  // NFT_MSG_*
   std::uint16_t family = 0;
   std::uint16_t flags = 0;
-  bool queue_rule = false;
+  NftNeed need = NftNeed::nothing;
 };
 
 // Collects messages and commits them all or none.

@@ -129,16 +129,6 @@ NftKey endpoint_key(const wire::Endpoint& endpoint) {
 
 }  // namespace
 
-NftKeys fragmented_protocol_keys() {
-  constexpr std::uint8_t hip = 139, shim6 = 140;
-  NftKeys keys;
-  for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{
-           IPPROTO_HOPOPTS, IPPROTO_TCP, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH,
-           IPPROTO_DSTOPTS, IPPROTO_MH, hip, shim6})
-    keys.push_back({.bytes = {protocol}, .length = 1});
-  return sorted(std::move(keys));
-}
-
 NftKeys icmp_error_keys(std::uint16_t family) {
   // Destination unreachable, time exceeded, parameter problem (RFC 792); in RFC 4443 packet too
   // big is a type of its own. Source quench is no more (RFC 6633).
@@ -278,17 +268,10 @@ void NftObjects::add_counter(const char* name) {
              [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, counter.get()); });
 }
 
-void NftObjects::add_rule(const NftRule& rule, const std::string& what) {
-  batch_.add(step(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule: " + what),
-             [&](nlmsghdr* message) {
-               nftnl_rule_nlmsg_build_payload(message, const_cast<nftnl_rule*>(rule.get()));
-             });
-}
-
-void NftObjects::add_queue_rule(const NftRule& rule, const std::string& what) {
-  NftStep queue = step(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule: " + what);
-  queue.queue_rule = true;
-  batch_.add(std::move(queue), [&](nlmsghdr* message) {
+void NftObjects::add_rule(const NftRule& rule, const std::string& what, NftNeed need) {
+  NftStep added = step(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule: " + what);
+  added.need = need;
+  batch_.add(std::move(added), [&](nlmsghdr* message) {
     nftnl_rule_nlmsg_build_payload(message, const_cast<nftnl_rule*>(rule.get()));
   });
 }

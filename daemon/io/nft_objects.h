@@ -18,7 +18,6 @@ struct NftType {
   static constexpr std::uint32_t integer = 4;
   static constexpr std::uint32_t ipv4_addr = 7;
   static constexpr std::uint32_t ipv6_addr = 8;
-  static constexpr std::uint32_t inet_proto = 12;
   static constexpr std::uint32_t inet_service = 13;
   static constexpr std::uint32_t icmp_type = 14;
   static constexpr std::uint32_t icmpv6_type = 29;
@@ -37,8 +36,6 @@ struct NftKey {
 // All of one length, sorted and without duplicates.
 using NftKeys = std::vector<NftKey>;
 
-// What may stand behind an IPv6 fragment header on the way to TCP.
-NftKeys fragmented_protocol_keys();
 // The ICMP types of the family that quote the packet which they are about, redirects excepted.
 NftKeys icmp_error_keys(std::uint16_t family);
 
@@ -68,8 +65,7 @@ class NftObjects {
   // {0: goto PREFIX0, 1: goto PREFIX1, ...}
   void add_verdict_map(const char* name, const std::string& prefix, unsigned size);
   void add_counter(const char* name);
-  void add_rule(const NftRule& rule, const std::string& what);
-  void add_queue_rule(const NftRule& rule, const std::string& what);
+  void add_rule(const NftRule& rule, const std::string& what, NftNeed need = NftNeed::nothing);
 
  private:
   NftStep step(std::uint16_t type, std::uint16_t flags, const std::string& what) const;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/io/nft_rule.h"
 
+#include <arpa/inet.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
+#include <linux/netfilter/xt_socket.h>
 
 #include <array>
 #include <cstdlib>
@@ -32,7 +34,7 @@ void NftRuleDeleter::operator()(nftnl_rule* rule) const {
 }
 
 NftRule::NftRule(std::uint32_t family, const char* table, const std::string& chain)
-    : rule_(nftnl_rule_alloc()) {
+    : family_(family), rule_(nftnl_rule_alloc()) {
   if (!rule_) throw std::bad_alloc();
   nftnl_rule_set_u32(rule_.get(), NFTNL_RULE_FAMILY, family);
   nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, table);
@@ -68,31 +70,13 @@ NftRule& NftRule::transport_field(NftField field, NftRegister to) {
   return payload(NFT_PAYLOAD_TRANSPORT_HEADER, field, to);
 }
 
-NftRule& NftRule::ipv6_extension_field(std::uint8_t header, NftField field) {
-  nftnl_expr* const extension = allocate("exthdr");
-  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_DREG, kernel_register(0));
-  nftnl_expr_set_u8(extension, NFTNL_EXPR_EXTHDR_TYPE, header);
-  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_OFFSET, field.offset);
-  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_LEN, field.length);
-  nftnl_expr_set_u32(extension, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
-  return add(extension);
-}
-
-NftRule& NftRule::compare(std::uint32_t operation, std::span<const std::uint8_t> bytes) {
+NftRule& NftRule::equals(std::span<const std::uint8_t> bytes) {
   nftnl_expr* const compare = allocate("cmp");
   nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, kernel_register(0));
-  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, operation);
+  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
   nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, bytes.data(),
                  static_cast<std::uint32_t>(bytes.size()));
   return add(compare);
-}
-
-NftRule& NftRule::equals(std::span<const std::uint8_t> bytes) {
-  return compare(NFT_CMP_EQ, bytes);
-}
-
-NftRule& NftRule::differs(std::span<const std::uint8_t> bytes) {
-  return compare(NFT_CMP_NEQ, bytes);
 }
 
 NftRule& NftRule::masked(std::span<const std::uint8_t> mask) {
@@ -151,6 +135,31 @@ NftRule& NftRule::count(const char* counter) {
 
 NftRule& NftRule::notrack() {
   return add(allocate("notrack"));
+}
+
+NftRule& NftRule::tproxy(std::uint16_t port) {
+  const std::uint16_t network_order = htons(port);
+  nftnl_expr* const value = allocate("immediate");
+  nftnl_expr_set_u32(value, NFTNL_EXPR_IMM_DREG, kernel_register(0));
+  nftnl_expr_set(value, NFTNL_EXPR_IMM_DATA, &network_order, sizeof network_order);
+  add(value);
+  nftnl_expr* const tproxy = allocate("tproxy");
+  nftnl_expr_set_u32(tproxy, NFTNL_EXPR_TPROXY_FAMILY, family_);
+  nftnl_expr_set_u32(tproxy, NFTNL_EXPR_TPROXY_REG_PORT, kernel_register(0));
+  return add(tproxy);
+}
+
+NftRule& NftRule::xt_socket_match() {
+  // As long as the kernel aligns it to.
+  constexpr std::size_t aligned = 8;
+  static_assert(sizeof(xt_socket_mtinfo1) <= aligned);
+  void* const owned = std::calloc(1, aligned);  // as in queue_xt_target
+  if (owned == nullptr) throw std::bad_alloc();
+  nftnl_expr* const match = allocate("match");
+  nftnl_expr_set_str(match, NFTNL_EXPR_MT_NAME, "socket");
+  nftnl_expr_set_u32(match, NFTNL_EXPR_MT_REV, 1);
+  nftnl_expr_set(match, NFTNL_EXPR_MT_INFO, owned, aligned);
+  return add(match);  // NOLINT(clang-analyzer-unix.Malloc): the expression owns it now
 }
 
 NftRule& NftRule::verdict(int code, const char* chain) {

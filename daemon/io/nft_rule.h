@@ -41,9 +41,7 @@ class NftRule {
   NftRule& meta(std::uint32_t key, NftRegister to = 0);
   NftRule& network_field(NftField field, NftRegister to = 0);
   NftRule& transport_field(NftField field, NftRegister to = 0);
-  NftRule& ipv6_extension_field(std::uint8_t header, NftField field);
   NftRule& equals(std::span<const std::uint8_t> bytes);
-  NftRule& differs(std::span<const std::uint8_t> bytes);
   NftRule& masked(std::span<const std::uint8_t> mask);
   NftRule& in_set(const char* set);
   NftRule& not_in_set(const char* set);
@@ -51,6 +49,8 @@ class NftRule {
   NftRule& verdict_map(const char* map, NftRegister key);
   NftRule& count(const char* counter);
   NftRule& notrack();
+  NftRule& tproxy(std::uint16_t port);  // of a rule with the family that was given
+  NftRule& xt_socket_match();           // xt_socket revision 1
   NftRule& accept();
   NftRule& drop();
   NftRule& jump(const std::string& chain);
@@ -64,10 +64,10 @@ class NftRule {
  private:
   NftRule& add(nftnl_expr* expression);
   NftRule& payload(std::uint32_t base, NftField field, NftRegister to);
-  NftRule& compare(std::uint32_t operation, std::span<const std::uint8_t> bytes);
   NftRule& lookup(const char* set, std::uint32_t flags);
   NftRule& verdict(int code, const char* chain);
 
+  std::uint32_t family_;
   std::unique_ptr<nftnl_rule, NftRuleDeleter> rule_;
 };
 

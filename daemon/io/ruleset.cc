@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "daemon/io/capability.h"
@@ -51,7 +52,7 @@ std::string explain(const NftFailure& failure) {
       break;
     case ENOENT:
     case EOPNOTSUPP:
-      if (failure.queue_rule)
+      if (failure.need == NftNeed::queue)
         return fmt::format(
             "nftables: {}: the kernel has neither nft_queue nor nft_compat with xt_NFQUEUE; run "
             "`modprobe nft_queue`",
@@ -65,44 +66,61 @@ std::string explain(const NftFailure& failure) {
                      std::strerror(failure.error));
 }
 
+// There is no way to ask for an expression but to use it; the transaction was refused whole. What
+// to try next: nothing if it was not for want of an expression, or if there is no other.
+std::optional<RulesetParts> without_missing(RulesetParts parts, const NftFailure& failure) {
+  if (failure.error != ENOENT && failure.error != EOPNOTSUPP) return std::nullopt;
+  if (failure.need == NftNeed::queue && parts.native_queue) {
+    parts.native_queue = false;
+    return parts;
+  }
+  if (failure.need == NftNeed::reassembly) {
+    parts.reassembly =
+        parts.reassembly == Reassembly::tproxy ? Reassembly::xt_socket : Reassembly::none;
+    return parts;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct Ruleset::Impl {
   std::expected<void, std::string> apply(const RulesetPlan& plan);
-  std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, bool native);
+  std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, RulesetParts with);
   std::expected<std::uint64_t, std::string> count_synacks() const;
 
   MnlSocket socket;  // the tables live as long as it does
   std::vector<Family> installed;
-  bool native_queue = true;
+  RulesetParts parts;
   std::uint64_t synacks_before = 0;  // counted by tables that were replaced
 };
 
-std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan, bool native) {
+std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan,
+                                                         RulesetParts with) {
   NftBatch batch;
   std::vector<Family> wanted;
   for (const Family family : installed) add_table_deletion(batch, family);
   for (const Family family : families) {
     if (!family_in_use(plan, family)) continue;
-    add_table(batch, plan, family, native);
+    add_table(batch, plan, family, with);
     wanted.push_back(family);
   }
   if (batch.empty()) return {};
   auto done = batch.commit(socket.get());
   if (!done) return done;
   installed = std::move(wanted);
-  native_queue = native;
+  parts = with;
   return {};
 }
 
 std::expected<void, std::string> Ruleset::Impl::apply(const RulesetPlan& plan) {
-  auto done = try_apply(plan, native_queue);
-  // There is no way to ask for an expression but to use it. The transaction was refused whole.
-  const bool no_nft_queue = !done && native_queue && done.error().queue_rule &&
-                            (done.error().error == ENOENT || done.error().error == EOPNOTSUPP);
-  if (no_nft_queue) done = try_apply(plan, false);
-  if (!done) return std::unexpected(explain(done.error()));
-  return {};
+  for (RulesetParts with = parts;;) {
+    const auto done = try_apply(plan, with);
+    if (done) return {};
+    const auto lesser = without_missing(with, done.error());
+    if (!lesser) return std::unexpected(explain(done.error()));
+    with = *lesser;
+  }
 }
 
 std::expected<std::uint64_t, std::string> Ruleset::Impl::count_synacks() const {
@@ -125,8 +143,9 @@ Ruleset& Ruleset::operator=(Ruleset&&) noexcept = default;
 // The kernel deletes a table with its owner's socket, before close() returns.
 Ruleset::~Ruleset() = default;
 
-std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan) {
+std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan, RulesetParts best) {
   auto impl = std::make_unique<Impl>();
+  impl->parts = best;
   auto socket = open_netfilter_socket();
   if (!socket) return std::unexpected(explain({.error = socket.error()}));
   impl->socket = std::move(*socket);
@@ -142,8 +161,8 @@ std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
   return {};
 }
 
-bool Ruleset::uses_native_queue() const {
-  return impl_->native_queue;
+RulesetParts Ruleset::parts() const {
+  return impl_->parts;
 }
 
 std::expected<std::uint64_t, std::string> Ruleset::synacks_passed() const {

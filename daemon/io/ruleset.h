@@ -27,13 +27,24 @@ struct RulesetPlan {
   std::uint32_t steering_seed = 0;
 };
 
+// What makes the kernel put fragments together before it shows packets to the rules: a rule with a
+// `tproxy` expression or, where the kernel has no nft_tproxy, with the xt `socket` match.
+enum class Reassembly : std::uint8_t { tproxy, xt_socket, none };
+
+// What the rules are made of, from the best to what every kernel has.
+struct RulesetParts {
+  bool native_queue = true;  // the `queue` expression; else the xt NFQUEUE target (revision 3)
+  Reassembly reassembly = Reassembly::tproxy;
+};
+
 // The nftables tables `ip synward` and `ip6 synward` with flags owner, in one transaction: they
 // die with this object's socket and nobody else can edit them.
 class Ruleset {
  public:
-  // Installs. Uses the native `queue` expression, and the xt NFQUEUE target (revision 3) where
-  // the kernel has no nft_queue. One sentence on failure; nothing stays behind then.
-  static std::expected<Ruleset, std::string> install(const RulesetPlan& plan);
+  // Installs, from the best parts that the kernel has, `best` at most. One sentence on failure;
+  // nothing stays behind then.
+  static std::expected<Ruleset, std::string> install(const RulesetPlan& plan,
+                                                     RulesetParts best = {});
   Ruleset(Ruleset&&) noexcept;
   Ruleset& operator=(Ruleset&&) noexcept;
   ~Ruleset();  // removes the tables
@@ -42,7 +53,7 @@ class Ruleset {
   // on an error the old ones stay. Counters go on.
   std::expected<void, std::string> replace(const RulesetPlan& plan);
 
-  bool uses_native_queue() const;
+  RulesetParts parts() const;
   // SYN-ACKs carrying our mark that were forwarded to a client interface: what routing and the
   // firewall let through of the challenges that were written in place. Those of a raw socket are
   // not forwarded.

@@ -7,7 +7,6 @@
 //     iifname @client_interfaces jump from_client
 //     iifname @server_interfaces jump from_server }
 //   chain from_client {
-//     ip frag-off & 0x3fff != 0 ip protocol tcp ip daddr @listen_addresses goto flow_0
 //     meta l4proto tcp ip daddr . tcp dport @listens goto to_service
 //     (ICMP errors about a service's segments: ruleset_icmp.cc) }
 //   chain to_service {
@@ -18,6 +17,7 @@
 //       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers
 //     (ICMP errors about segments to a backend) }
 //   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
+//   chain reassembly { meta l4proto tcp tproxy to :1 }      # never entered, see add_reassembly()
 //   chain prerouting_judged { type filter hook prerouting priority raw + 1; mark ... notrack }
 //   chain output { type filter hook output priority raw;
 //     (ICMP errors of this host about either)
@@ -65,12 +65,12 @@ std::array<std::uint8_t, 4> host_order(std::uint32_t value) {
 
 class TableBuilder {
  public:
-  TableBuilder(NftBatch& batch, const RulesetPlan& plan, Family family, bool native_queue)
+  TableBuilder(NftBatch& batch, const RulesetPlan& plan, Family family, RulesetParts parts)
       : objects_(batch, table_name, family),
         plan_(plan),
         family_(family),
         fields_(tcp_fields(family)),
-        native_queue_(native_queue) {}
+        parts_(parts) {}
 
   void build();
 
@@ -79,7 +79,7 @@ class TableBuilder {
   void add_sets();
   void add_worker_maps();
   void add_prerouting_rules();
-  void add_fragment_rule();
+  void add_reassembly();
   void add_service_rules();
   void add_server_rule();
   void add_queue_rules();
@@ -95,7 +95,7 @@ class TableBuilder {
   const RulesetPlan& plan_;
   Family family_;
   PacketFields fields_;
-  bool native_queue_;
+  RulesetParts parts_;
   NftKeys backends_, own_;
 };
 
@@ -107,10 +107,10 @@ void TableBuilder::build() {
   add_sets();
   if (plan_.workers > 1) add_worker_maps();
   add_prerouting_rules();
-  add_fragment_rule();
   add_service_rules();
   if (has_servers()) add_server_rule();
   add_queue_rules();
+  add_reassembly();
   add_icmp_rules(objects_, plan_, family_, has_servers());
   add_mark_rules();
   if (family_ == NFPROTO_IPV6) add_redirect_rule();
@@ -135,14 +135,13 @@ void TableBuilder::add_sets() {
   const std::uint32_t endpoint = NftType::concatenation(address, NftType::inet_service);
   objects_.add_set("client_interfaces", NftType::ifname, interface_keys(plan_.client_interfaces));
   objects_.add_set("listens", endpoint, endpoint_keys(plan_.listens, family_));
-  objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
   if (has_servers()) {
     objects_.add_set("server_interfaces", NftType::ifname, interface_keys(plan_.server_interfaces));
     objects_.add_set("backends", endpoint, backends_);
     if (!own_.empty()) objects_.add_set("own_addresses", address, own_);
   }
   if (family_ == NFPROTO_IPV6)
-    objects_.add_set("fragmented_protocols", NftType::inet_proto, fragmented_protocol_keys());
+    objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
   objects_.add_counter(synack_counter_name);
 }
 
@@ -171,23 +170,20 @@ void TableBuilder::add_prerouting_rules() {
   commit(server, "packets of server interfaces");
 }
 
-// Fragments, all of them: worker 0 refuses and counts them. Behind an IPv6 fragment header not
-// only TCP is taken: the first fragment may hold extension headers alone (RFC 7112 forbids it,
-// hosts accept it), and no kernel then knows the protocol.
-void TableBuilder::add_fragment_rule() {
-  NftRule fragments = rule("from_client");
-  if (family_ == NFPROTO_IPV4) {
-    constexpr std::array<std::uint8_t, 2> offset_or_more{0x3f, 0xff};
-    constexpr std::array<std::uint8_t, 2> whole{0, 0};
-    constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
-    fragments.network_field({.offset = 6, .length = 2}).masked(offset_or_more).differs(whole);
-    fragments.network_field({.offset = 9, .length = 1}).equals(tcp);
-  } else {
-    fragments.ipv6_extension_field(IPPROTO_FRAGMENT, {.offset = 0, .length = 1})
-        .in_set("fragmented_protocols");
-  }
-  fragments.network_field(fields_.destination.address).in_set("listen_addresses");
-  commit(fragments.go_to(worker_chain("flow", 0)), "fragments");
+// Their presence in the table is what counts: from then on, and until they go, the kernel puts
+// fragments together before any rule sees them, on all interfaces, both ways, and without
+// conntrack. Nothing jumps to the chain, so no packet pays for it.
+void TableBuilder::add_reassembly() {
+  if (parts_.reassembly == Reassembly::none) return;
+  objects_.add_chain("reassembly");
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  NftRule switch_on = rule("reassembly");
+  switch_on.meta(NFT_META_L4PROTO).equals(tcp);  // `nft` wants one, to read it again
+  if (parts_.reassembly == Reassembly::tproxy)
+    switch_on.tproxy(1);
+  else
+    switch_on.xt_socket_match();
+  objects_.add_rule(switch_on, "fragments put together (needs nft_tproxy)", NftNeed::reassembly);
 }
 
 void TableBuilder::add_service_rules() {
@@ -227,8 +223,8 @@ void TableBuilder::add_queue_rules() {
       const auto number = static_cast<std::uint16_t>(plan_.queue_start + 2 * worker + role);
       const std::string chain = worker_chain(role == 0 ? "syn" : "flow", worker);
       NftRule queue = rule(chain);
-      native_queue_ ? queue.queue(number) : queue.queue_xt_target(number);
-      objects_.add_queue_rule(queue, fmt::format("queue {}", number));
+      parts_.native_queue ? queue.queue(number) : queue.queue_xt_target(number);
+      objects_.add_rule(queue, fmt::format("queue {}", number), NftNeed::queue);
     }
   }
 }
@@ -267,8 +263,8 @@ bool family_in_use(const RulesetPlan& plan, Family family) {
   return !address_keys(plan.listens, family).empty();
 }
 
-void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, bool native_queue) {
-  TableBuilder(batch, plan, family, native_queue).build();
+void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, RulesetParts parts) {
+  TableBuilder(batch, plan, family, parts).build();
 }
 
 void add_table_deletion(NftBatch& batch, Family family) {

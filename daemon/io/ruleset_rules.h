@@ -16,8 +16,8 @@ using Family = std::uint16_t;
 
 bool family_in_use(const RulesetPlan& plan, Family family);
 
-// Appends the whole table. `native_queue` chooses the queue expression.
-void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, bool native_queue);
+// Appends the whole table.
+void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, RulesetParts parts);
 void add_table_deletion(NftBatch& batch, Family family);
 
 }  // namespace synward::io

@@ -13,7 +13,7 @@
   X(truncated_by_queue, "the queue delivered fewer bytes than the packet has")               \
   X(bad_ip_header, "IP version, header length or total length is impossible")                \
   X(bad_extension_header, "an IPv6 extension header is malformed, or the chain is too long") \
-  X(fragment, "IP fragments are refused: their TCP header cannot be checked")                \
+  X(fragment, "an IP fragment that the kernel did not put together (see nft_tproxy)")        \
   X(bad_tcp_header, "TCP header is missing, too short, or its data offset is impossible")    \
   X(bad_checksum, "IP, TCP or ICMP checksum is wrong")                                       \
   X(bad_options, "a TCP option has an impossible length or is duplicated")                   \

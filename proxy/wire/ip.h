@@ -35,8 +35,8 @@ struct IpHeader {
 };
 
 // `bytes` starts at the IP header; `original_length` is the packet's length before the queue's
-// copy range cut it. Fragments, atomic ones (RFC 6946) included, are refused: without the whole
-// segment its checksum cannot be verified.
+// copy range cut it. Fragments, atomic ones (RFC 6946) included, are refused: the kernel puts
+// them together first, and without the whole segment its checksum cannot be verified.
 std::expected<IpHeader, Reason> parse_ip(std::span<const std::uint8_t> bytes,
                                          std::size_t original_length);
 

@@ -33,6 +33,7 @@ MAC = {"c0": "02:53:59:4c:00:01", "m0": "02:53:59:4c:00:02",
        "m1": "02:53:59:4c:00:03", "s0": "02:53:59:4c:00:04",
        "s1": "02:53:59:4c:00:05", "f0": "02:53:59:4c:00:06",
        "r0": "02:53:59:4c:00:07", "r1": "02:53:59:4c:00:08",
+       "r2": "02:53:59:4c:00:0c", "r3": "02:53:59:4c:00:0d",
        "p0": "02:53:59:4c:00:09", "p1": "02:53:59:4c:00:0a", "p2": "02:53:59:4c:00:0b"}
 
 _numbers = itertools.count()
@@ -58,6 +59,7 @@ class Options:
     mtu: int = 1500
     threaded: bool = False  # NAPI in kernel threads, which can be pinned
     relay: bool = False  # the client's link goes through a namespace more: client c0 - r0 relay r1 - m0
+    server_relay: bool = False  # the server's does: m1 - r2 relay r3 - s0 server
     one_armed: bool = False  # the middlebox has m0 only; it, client and server are on one switch
     sink: str = "nft"  # what discards answers to spoofed sources: nft (keeps TSO) or xdp (cheapest)
 
@@ -73,18 +75,14 @@ class Network:
             self.client = self._namespace(f"{base}-client")
             self.middlebox = self._namespace(f"{base}-middlebox")
             self.server = self._namespace(f"{base}-server")
-            self.relay = self._namespace(f"{base}-relay") if options.relay else None
+            relayed = options.relay or options.server_relay
+            self.relay = self._namespace(f"{base}-relay") if relayed else None
             self._quiet()
             if options.one_armed:
                 self._switch()
-            elif self.relay:
-                self._wire(self.client, "c0", self.relay, "r0")
-                self._wire(self.relay, "r1", self.middlebox, "m0")
-                self._send_real_packets()
             else:
-                self._wire(self.client, "c0", self.middlebox, "m0")
-            if not options.one_armed:
-                self._wire(self.middlebox, "m1", self.server, "s0")
+                self._link((self.client, "c0"), (self.middlebox, "m0"), ("r0", "r1") if options.relay else None)
+                self._link((self.middlebox, "m1"), (self.server, "s0"), ("r2", "r3") if options.server_relay else None)
             self._address()
             self._settings()
             self._discard()
@@ -163,9 +161,16 @@ class Network:
     def _card_to_server(self):
         return "m0" if self.options.one_armed else "m1"
 
-    def _send_real_packets(self):
+    def _link(self, near, far, relay):
+        """Two ends, each a namespace and its card, directly or through two cards of the relay's."""
+        if not relay:
+            self._wire(*near, *far)
+            return
+        first, second = ((self.relay, name) for name in relay)
+        self._wire(*near, *first)
+        self._wire(*second, *far)
         # What a relay copies is what would be on a cable: whole checksums, no large segments.
-        for ns, name in ((self.client, "c0"), (self.relay, "r0"), (self.relay, "r1"), (self.middlebox, "m0")):
+        for ns, name in (near, first, second, far):
             ns.run("ethtool", "-K", name, "gro", "off", "tso", "off", "gso", "off", "tx", "off")
 
     def _address(self):

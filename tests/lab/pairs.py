@@ -23,14 +23,15 @@ def family_of(number):
 class Pairs:
     """`count` connections to one port of the service: clients[i] talks to servers[i]."""
 
-    def __init__(self, lab, family, port, count, client_ports=None, prepare=lambda sock, side: None):
+    def __init__(self, lab, family, port, count, client_ports=None, prepare=lambda sock, side: None,
+                 backend_port=None):
         """prepare(socket, side) may set options before a socket connects or listens."""
         self._lab, self.family, self.port = lab, family, port
         self.clients, self.servers = [], []
         self._stack = contextlib.ExitStack()
         try:
             self._listener = self._new(lab.server, lambda sock: prepare(sock, "backend"))
-            self._listener.bind((network.SERVICE[family], port))
+            self._listener.bind((network.SERVICE[family], backend_port or port))
             self._listener.listen(4096)
             self._listener.settimeout(PATIENCE)
             for number in range(count):

@@ -17,7 +17,7 @@ from lab import metrics, netns, network, threads, wait  # noqa: E402  pylint: di
 from system import machine  # noqa: E402  pylint: disable=wrong-import-position
 
 KEY = pathlib.Path("/var/lib/synward/cookie.key")
-MODULES = {"nft_queue", "nft_hash", "nfnetlink_queue", "nf_tables"}
+MODULES = {"nft_queue", "nft_hash", "nft_tproxy", "nfnetlink_queue", "nf_tables"}
 EXAMPLES = pathlib.Path("/usr/share/doc/synward/examples")
 DROP_IN = pathlib.Path("/etc/systemd/system/synward.service.d")
 NET_ADMIN_AND_NET_RAW = 1 << 12 | 1 << 13

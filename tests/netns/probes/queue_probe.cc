@@ -109,7 +109,9 @@ Server::Server(const Arguments& arguments)
     queues_.push_back(std::move(*queue));
   }
   seen_.resize(queues_.size());
-  auto ruleset = io::Ruleset::install(plan_);
+  const bool no_tproxy = arguments.get("reassembly", "tproxy") == "xt_socket";
+  auto ruleset = io::Ruleset::install(
+      plan_, {.reassembly = no_tproxy ? io::Reassembly::xt_socket : io::Reassembly::tproxy});
   if (!ruleset) fail(ruleset.error());
   ruleset_.emplace(std::move(*ruleset));
 }
@@ -163,7 +165,7 @@ void Server::status() {
   fmt::print(
       "{{\"status\": 1, \"native\": {}, \"synacks\": {}, \"present\": {}, \"errors\": {}, "
       "\"refused\": {}, \"dropped\": {}, \"waiting\": {}, \"seen\": [{}]}}\n",
-      int{ruleset_->uses_native_queue()}, ruleset_->synacks_passed().value_or(999999),
+      int{ruleset_->parts().native_queue}, ruleset_->synacks_passed().value_or(999999),
       int{ruleset_->present()}, errors, refused, dropped, waiting, seen);
 }
 

@@ -170,27 +170,23 @@ def test_an_ipv6_answer_in_place_sends_no_redirect_to_the_server(lab, start):
     assert redirects() == before
 
 
-def test_ipv4_fragments_reach_the_flow_queue_of_worker_0(lab, start):
-    probe = start("serve", *SERVICES, "workers=3", "mode=drop")
-    # Nothing may reassemble before raw: no conntrack in this namespace.
-    assert send(lab, probe, lab.client, [
-        f"IP(dst='{SERVER4}',frag=4,id=3,proto=17)/('y'*40)",
-        f"IP(dst='{SERVER4}',flags='MF',id=1)/TCP(dport=443,flags='S')/('x'*12)",
-        f"IP(dst='{SERVER4}',frag=4,id=1,proto=6)/('y'*40)",
-        f"IP(dst='{SERVER4}',frag=2,flags='MF',id=2,proto=6)/('y'*40)"], queued=3) == [1, 1, 1]
+def fragments(family, number, port):
+    """The two fragments of a segment, as a Scapy expression."""
+    segment = f"TCP(sport=4000,dport={port},flags='A')/('x'*1400)"
+    if family == 4:
+        return f"fragment(IP(dst='{SERVER4}',id={number})/{segment},1288)"
+    return f"fragment6(IPv6(dst='{SERVER6}')/IPv6ExtHdrFragment(id={number})/{segment},1300)"
 
 
-def test_ipv6_fragments_reach_the_flow_queue_of_worker_0(lab, start):
-    probe = start("serve", *SERVICES, "workers=3", "mode=drop")
-    head = f"IPv6(dst='{SERVER6}')/"
-    assert send(lab, probe, lab.client, [
-        head + "IPv6ExtHdrFragment(offset=4,id=4,nh=17)/('y'*40)",
-        head + "IPv6ExtHdrFragment(m=1,id=1)/TCP(dport=443,flags='S')/('x'*12)",
-        head + "IPv6ExtHdrFragment(offset=4,id=1,nh=6)/('y'*40)",
-        head + "IPv6ExtHdrDestOpt()/IPv6ExtHdrFragment(offset=4,id=2,nh=6)/('y'*40)",
-        # The first fragment ends before the TCP header.
-        head + "IPv6ExtHdrFragment(m=1,id=3,nh=60)/IPv6ExtHdrDestOpt(nh=6)",
-        head + "IPv6ExtHdrFragment(offset=1,id=3,nh=60)/('y'*40)"], queued=5) == [1] * 5
+@pytest.mark.parametrize("how", ["tproxy", "xt_socket"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_segment_in_fragments_is_queued_whole_and_no_other_fragment_is(lab, start, family, how):
+    probe = start("serve", *SERVICES, "workers=1", "mode=drop", f"reassembly={how}")
+    assert (how == "tproxy") == ("tproxy" in lab.execute(lab.middle, "nft", "list", "ruleset").stdout)
+    assert sorted(send(lab, probe, lab.client, [
+        fragments(family, 1, 443) + "[0]", fragments(family, 2, 443) + "[1]", fragments(family, 3, 80),
+        fragments(family, 4, 443), A_SYN], queued=2)) == [0, 1]
+    assert [packet["length"] for packet in probe.packets if packet["queue"] == 1] == [1440 if family == 4 else 1460]
 
 
 def test_tcp_behind_ipv6_extension_headers_reaches_the_syn_queue(lab, start):
