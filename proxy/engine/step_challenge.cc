@@ -147,7 +147,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   }
   if (entry != nullptr) {
     service.counters.client_syn_retransmits.add();
-    entry->client_tsval = handshake.client_tsval;
+    entry->client_tsval = wire::later_tsval(entry->client_tsval, handshake.client_tsval);
     // The same SYN again gets the same SEQ and options (H2).
     if (same(entry->offer, handshake.offer)) {
       return answer(arrival, challenge_for(core, arrival.now, *entry));

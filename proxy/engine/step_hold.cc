@@ -34,6 +34,17 @@ Decision cancelled(Core& core, const Arrival& arrival, Flow& flow) {
   return consume();
 }
 
+// What a segment in order says of its sender. One that overtook others is dropped, and must not
+// make those look old to the backend: its PAWS test (RFC 7323 5.3) would refuse what is released.
+// Nor does an older window count (RFC 9293 3.10.7.4, fifth: SND.WL1 =< SEG.SEQ).
+void hear(Flow& flow, const wire::Segment& segment, SeqNumber next) {
+  if (segment.options.timestamps) {
+    flow.client_tsval = wire::later_tsval(flow.client_tsval, segment.options.timestamps->value);
+  }
+  const bool newest = segment.seq == next || segment.seq + segment.length() > next;
+  if (newest) flow.client_window = segment.window;
+}
+
 Decision lost(const Arrival& arrival, Reason reason) {
   arrival.service.counters.early_data_dropped.add();
   return drop(arrival, reason);
@@ -47,8 +58,6 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
   if (!segment.has(wire::flag_ack) || segment.ack != flow.challenge_isn + 1) {
     return drop(arrival, synward_reason_out_of_window);
   }
-  flow.client_window = segment.window;
-  if (segment.options.timestamps) flow.client_tsval = segment.options.timestamps->value;
 
   const bool fin = segment.has(wire::flag_fin);
   const SeqNumber next = expected(flow);
@@ -57,6 +66,7 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
     if (segment.length() == 0) return drop(arrival, synward_reason_out_of_window);
     return lost(arrival, synward_reason_early_data_out_of_order);
   }
+  hear(flow, segment, next);
   if (end <= next) {
     // A bare acknowledgement, a keep-alive, or what we hold already.
     if (segment.length() == 0 || segment.seq + 1 == flow.client_isn + 1) return consume();

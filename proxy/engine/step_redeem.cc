@@ -33,7 +33,7 @@ std::optional<handshake::Redeemed> redeem_from_queue(Core& core, const Arrival& 
   handshake.offer = entry.offer;
   const auto made = handshake::promised_offer(core.keys, arrival.now, handshake, offers.all());
   if (!made || ahead > offers[*made].window + 1) return std::nullopt;
-  return handshake::Redeemed{client_isn, entry.offer, *made};
+  return handshake::Redeemed{client_isn, entry.offer, *made, entry.client_tsval};
 }
 
 std::uint64_t microseconds(Duration duration) {
@@ -57,6 +57,9 @@ void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake:
   flow.offsets.client_scale = promised.window_scale == SYNWARD_WINDOW_SCALE_ABSENT
                                   ? std::uint8_t{SYNWARD_WINDOW_SCALE_ABSENT}
                                   : redeemed.client.window_scale;
+  // hold() hears the rest, where the acknowledgement is in order.
+  flow.client_window = ack.window;
+  flow.client_tsval = redeemed.client_tsval;
   if (ack.options.timestamps) flow.challenge_tsval = ack.options.timestamps->echo;
   flow.last_segment = arrival.now;
   if (arrival.now < core.zero_windows_until) flow.window_updates_left = flow::window_updates_max;

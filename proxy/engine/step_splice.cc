@@ -106,7 +106,7 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   const bool is_reset = segment.has(wire::flag_rst);
   if (!is_reset) confirm_adoption(core, arrival, flow, what.ack);
   if (arrival.from == Side::client && segment.options.timestamps) {
-    flow.client_tsval = segment.options.timestamps->value;
+    flow.client_tsval = wire::later_tsval(flow.client_tsval, segment.options.timestamps->value);
   }
   flow.last_segment = arrival.now;
   count_states(counters, before, flow.connection);

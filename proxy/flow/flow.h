@@ -64,7 +64,7 @@ struct Flow {
   std::uint16_t client_window = 0;  // last window field while connecting
   std::uint16_t timer_slot = timer_disarmed;
   wire::SeqNumber client_isn, challenge_isn;
-  std::uint32_t client_tsval = 0;     // its last TSval
+  std::uint32_t client_tsval = 0;     // its latest TSval; 0: none yet
   std::uint32_t challenge_tsval = 0;  // its TSecr, which is the challenge's TSval
   std::uint32_t backend_tsval = 0;    // of the backend's SYN-ACK
   HeldData early;

@@ -65,7 +65,8 @@ wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake&
 struct Redeemed {
   wire::SeqNumber client_isn;
   synward_client_offer client;
-  std::size_t offer_index = 0;  // which of the offers tried was promised
+  std::size_t offer_index = 0;     // which of the offers tried was promised
+  std::uint32_t client_tsval = 0;  // of the SYN; 0 where only a cookie is left of it
 };
 
 // S1: checks the cookie ack-1 for both ISNs that `seq` allows (seq-1, and seq for a keep-alive or

@@ -30,4 +30,11 @@ class SeqNumber {
   std::uint32_t value_ = 0;
 };
 
+// TSvals go round the same circle (RFC 7323 5.2). The later of what was `known` of a sender (0:
+// nothing yet) and what a segment of its says now: segments overtake each other, and a TSval that
+// went back would fail its receiver's PAWS test.
+constexpr std::uint32_t later_tsval(std::uint32_t known, std::uint32_t now) {
+  return known == 0 || SeqNumber(now) > SeqNumber(known) ? now : known;
+}
+
 }  // namespace synward::wire

@@ -164,5 +164,95 @@ TEST_F(Hold, APrefixMayHoldWhatOneOfItsClientsWasPromised) {
   EXPECT_EQ(dropped(synward_reason_early_data_full), 1U);
 }
 
+// Segments of one client, TSvals a millisecond apart, in another order than they were sent in.
+class HoldReordered : public Hold {
+ protected:
+  HoldReordered() { settings.offers[0] = handshake::OfferHistory(with_timestamps()); }
+  static handshake::ServiceOffer with_timestamps() {
+    return {.mss = 1460, .timestamps = true, .window = 16384};
+  }
+  void ask(std::uint32_t tsval = 5000) {
+    SegmentToSend first = syn();
+    first.options.timestamps = wire::Timestamps{tsval, 0};
+    ASSERT_EQ(from_client(first), Verdict::reply);
+    cookie = left.at(0).segment.seq.value();
+    challenge_tsval_ = left[0].segment.options.timestamps->value;
+  }
+  SegmentToSend at(std::uint32_t tsval, SegmentToSend segment) const {
+    segment.options.timestamps = wire::Timestamps{tsval, challenge_tsval_};
+    return segment;
+  }
+  SegmentToSend bare() const { return from_client_segment(1001, cookie + 1); }
+  SegmentToSend syn_ack_with_timestamps() const {
+    SegmentToSend answer = syn_ack(777000, 1001);
+    answer.options.timestamps = wire::Timestamps{90000, 5002};
+    return answer;
+  }
+  // The TSvals that the backend sees, none of which may be less than the one before.
+  std::vector<std::uint32_t> tsvals;
+  void look() {
+    for (const Left& each : left) tsvals.push_back(each.segment.options.timestamps->value);
+  }
+
+ private:
+  std::uint32_t challenge_tsval_ = 0;
+};
+
+TEST_F(HoldReordered, DataThatOvertookTheFirstAcknowledgementAreReleasedInTime) {
+  ask();
+  ASSERT_EQ(from_client(at(5002, data(1001, 100))), Verdict::consume);
+  look();
+  EXPECT_EQ(from_client(at(5001, bare())), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack_with_timestamps()), Verdict::consume);
+  look();
+  EXPECT_EQ(tsvals, (std::vector<std::uint32_t>{5002, 5002}));
+  // And what we say for the client later.
+  EXPECT_EQ(from_client(at(5001, bare())), Verdict::forward);
+  ASSERT_EQ(from_backend(syn_ack_with_timestamps()), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.options.timestamps->value, 5002U);
+}
+
+TEST_F(HoldReordered, DataWithAGapBeforeThemMakeNothingLookOld) {
+  ask();
+  ASSERT_EQ(from_client(at(5003, data(1101, 100))), Verdict::drop);  // redeems
+  look();
+  EXPECT_EQ(from_client(at(5002, data(1001, 100))), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack_with_timestamps()), Verdict::consume);
+  look();
+  EXPECT_EQ(tsvals, (std::vector<std::uint32_t>{5000, 5002}));
+}
+
+TEST_F(HoldReordered, ATsvalMayGoRoundTheCircle) {
+  ask(0xfffffff0);
+  ASSERT_EQ(from_client(at(0xfffffff1, bare())), Verdict::consume);
+  look();
+  ASSERT_EQ(from_client(at(3, data(1001, 100))), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack_with_timestamps()), Verdict::consume);
+  look();
+  EXPECT_EQ(tsvals, (std::vector<std::uint32_t>{0xfffffff1, 3}));
+}
+
+TEST_F(HoldReordered, AnOlderWindowDoesNotCount) {
+  ask();
+  SegmentToSend wide = at(5002, data(1001, 100));
+  wide.window = 700;
+  ASSERT_EQ(from_client(wide), Verdict::consume);
+  EXPECT_EQ(from_client(at(5001, bare())), Verdict::consume);  // 500
+  ASSERT_EQ(from_backend(syn_ack_with_timestamps()), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.window, 700);
+}
+
+TEST_F(HoldReordered, ARepeatedSynThatWasLateIsNotEchoed) {
+  ask();
+  SegmentToSend again = syn();
+  for (const std::uint32_t tsval : {6000U, 5500U}) {
+    again.options.timestamps = wire::Timestamps{tsval, 0};
+    ASSERT_EQ(from_client(again), Verdict::reply);
+    EXPECT_EQ(left.at(0).segment.options.timestamps->echo, 6000U);
+  }
+}
+
 }  // namespace
 }  // namespace synward::engine
