@@ -70,10 +70,21 @@ std::uint32_t link_mss(const EngineSettings& settings, const wire::Address& clie
   return std::max(settings.server_mtu, headers + 64) - headers;
 }
 
+// Of a segment `sent` bytes after the first that was held. As Linux sends them: every segment
+// before the end of urgent data says how far that is, at most as far as the field can.
+void mark_urgent(wire::SegmentToSend& segment, std::uint32_t urgent, std::uint32_t sent) {
+  segment.flags &= static_cast<std::uint16_t>(~wire::flag_urg);
+  segment.urgent_pointer = 0;
+  if (sent >= urgent) return;
+  segment.flags |= wire::flag_urg;
+  segment.urgent_pointer = static_cast<std::uint16_t>(std::min(urgent - sent, 65535U));
+}
+
 // The acknowledgement, or the held data, which acknowledges too; cut to the backend's MSS, from
 // which the timestamps' room is to be taken (RFC 6691).
 void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
   wire::SegmentToSend segment = to_backend(flow);
+  mark_urgent(segment, flow.early.urgent, 0);
   if (flow.early.bytes == 0 && !flow.early_fin) {
     send(arrival.out, arrival.service.counters, segment);
     return;
@@ -89,6 +100,7 @@ void acknowledge_and_release(Core& core, Flow& flow, const Arrival& arrival) {
     core.early_data.copy(flow.early, sent, std::span(buffer).first(length));
     segment.seq = flow.client_isn + 1 + sent;
     segment.payload = std::span(buffer).first(length);
+    mark_urgent(segment, flow.early.urgent, sent);
     sent += length;
     const bool last = sent == flow.early.bytes;
     if (last && length > 0) segment.flags |= wire::flag_psh;

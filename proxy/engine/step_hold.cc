@@ -45,6 +45,14 @@ void hear(Flow& flow, const wire::Segment& segment, SeqNumber next) {
   if (newest) flow.client_window = segment.window;
 }
 
+// RFC 6093 3.1: the pointer is at the byte behind the urgent data, from the segment's own sequence
+// number on, and may be ahead of what has come. There is one mark: a later one takes its place.
+void note_urgent(Flow& flow, const wire::Segment& segment) {
+  if (!segment.has(wire::flag_urg)) return;
+  const std::int32_t end = segment.seq + segment.urgent_pointer - (flow.client_isn + 1);
+  flow.early.urgent = std::max(flow.early.urgent, static_cast<std::uint32_t>(std::max(end, 0)));
+}
+
 Decision lost(const Arrival& arrival, Reason reason) {
   arrival.service.counters.early_data_dropped.add();
   return drop(arrival, reason);
@@ -67,6 +75,7 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
     return lost(arrival, synward_reason_early_data_out_of_order);
   }
   hear(flow, segment, next);
+  note_urgent(flow, segment);
   if (end <= next) {
     // A bare acknowledgement, a keep-alive, or what we hold already.
     if (segment.length() == 0 || segment.seq + 1 == flow.client_isn + 1) return consume();

@@ -31,6 +31,8 @@ inline constexpr std::uint8_t window_updates_max = 6;
 struct HeldData {
   std::uint32_t first = no_index, last = no_index;
   std::uint32_t bytes = 0;
+  // Where the urgent data end, in bytes from the first one held; 0: none are urgent.
+  std::uint32_t urgent = 0;
 };
 
 // A redeemed connection. P8: at most 256 bytes. Index-linked and free of pointers, so that a

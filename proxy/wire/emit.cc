@@ -67,7 +67,8 @@ std::size_t emit(std::span<std::uint8_t> at, const SegmentToSend& segment) {
   store_be16(&tcp[12],
              static_cast<std::uint16_t>((header_length / 4) << 12 | (segment.flags & 0x1ff)));
   store_be16(&tcp[tcp_window_offset], segment.window);
-  std::memset(&tcp[tcp_checksum_offset], 0, 4);  // checksum and urgent pointer
+  store_be16(&tcp[tcp_checksum_offset], 0);
+  store_be16(&tcp[tcp_urgent_offset], segment.urgent_pointer);
   std::copy_n(options.begin(), options_length, tcp.begin() + tcp_header_min);
   store_be16(&tcp[tcp_checksum_offset],
              tcp_checksum(segment.source.address, segment.destination.address, tcp));

@@ -12,7 +12,8 @@ struct SegmentToSend {
   Endpoint source, destination;
   SeqNumber seq, ack;
   std::uint16_t flags = 0;
-  std::uint16_t window = 0;  // as on the wire: scaled by the caller
+  std::uint16_t window = 0;          // as on the wire: scaled by the caller
+  std::uint16_t urgent_pointer = 0;  // with URG: of this segment's own sequence number
   OptionsToSend options;
   std::size_t options_length_min = 0;
   std::span<const std::uint8_t> payload;

@@ -26,6 +26,7 @@ Checked read_header(Segment& segment) {
   segment.ack = SeqNumber(load_be32(&tcp[tcp_ack_offset]));
   segment.flags = static_cast<std::uint16_t>(load_be16(&tcp[12]) & 0x1ff);
   segment.window = load_be16(&tcp[tcp_window_offset]);
+  segment.urgent_pointer = load_be16(&tcp[tcp_urgent_offset]);
   return {};
 }
 

@@ -29,6 +29,7 @@ inline constexpr std::size_t tcp_seq_offset = 4;
 inline constexpr std::size_t tcp_ack_offset = 8;
 inline constexpr std::size_t tcp_window_offset = 14;
 inline constexpr std::size_t tcp_checksum_offset = 16;
+inline constexpr std::size_t tcp_urgent_offset = 18;
 
 // What is known of a packet's TCP checksum, as the queue said.
 enum class ChecksumState : std::uint8_t {
@@ -57,7 +58,8 @@ struct Segment {
   SeqNumber seq, ack;
   std::uint16_t flags = 0;
   std::uint16_t window = 0;
-  std::size_t header_length = 0;  // of the TCP header with its options
+  std::uint16_t urgent_pointer = 0;  // means something only with URG
+  std::size_t header_length = 0;     // of the TCP header with its options
   TcpOptions options;
 
   bool has(std::uint16_t flag) const { return (flags & flag) != 0; }

@@ -58,6 +58,7 @@ class PacketBuilder {
   PacketBuilder& ack(std::uint32_t ack) { return set(ack_, ack); }
   PacketBuilder& flags(unsigned flags) { return set(flags_, static_cast<std::uint16_t>(flags)); }
   PacketBuilder& window(std::uint16_t window) { return set(window_, window); }
+  PacketBuilder& urgent(std::uint16_t pointer) { return set(urgent_pointer_, pointer); }
   PacketBuilder& payload(Bytes payload) { return set(payload_, std::move(payload)); }
   PacketBuilder& payload(std::size_t length) { return set(payload_, Bytes(length, 'd')); }
   // Raw bytes, padded to a multiple of 4 with NOP.
@@ -141,6 +142,7 @@ class PacketBuilder {
     const std::size_t words = (tcp.size() + options_.size()) / 4;
     wire::store_be16(&tcp[12], static_cast<std::uint16_t>(words << 12 | flags_));
     wire::store_be16(&tcp[14], window_);
+    wire::store_be16(&tcp[wire::tcp_urgent_offset], urgent_pointer_);
     tcp.insert(tcp.end(), options_.begin(), options_.end());
     tcp.insert(tcp.end(), payload_.begin(), payload_.end());
     return tcp;
@@ -150,6 +152,7 @@ class PacketBuilder {
   std::uint32_t seq_ = 1001, ack_ = 5001;
   std::uint16_t flags_ = wire::flag_ack;
   std::uint16_t window_ = 500;
+  std::uint16_t urgent_pointer_ = 0;
   std::uint16_t fragment_field_ = 0x4000;  // DF
   Bytes ip_options_, options_, payload_;
   std::vector<std::pair<std::uint8_t, Bytes>> extensions_;

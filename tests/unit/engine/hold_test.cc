@@ -164,6 +164,63 @@ TEST_F(Hold, APrefixMayHoldWhatOneOfItsClientsWasPromised) {
   EXPECT_EQ(dropped(synward_reason_early_data_full), 1U);
 }
 
+// Pointers of the released segments; nothing where URG is not set.
+class HoldUrgent : public Hold {
+ protected:
+  using Pointers = std::vector<std::optional<std::uint16_t>>;
+  SegmentToSend urgent(std::uint16_t pointer, SegmentToSend segment) const {
+    segment.flags |= wire::flag_urg;
+    segment.urgent_pointer = pointer;
+    return segment;
+  }
+  Pointers released_pointers() {
+    EXPECT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+    Pointers pointers;
+    for (const Left& each : left) {
+      pointers.emplace_back();
+      if (each.segment.has(wire::flag_urg)) pointers.back() = each.segment.urgent_pointer;
+    }
+    return pointers;
+  }
+};
+
+TEST_F(HoldUrgent, OfTheRedeemingAcknowledgementStaysUrgent) {
+  cookie = challenge();
+  ASSERT_EQ(from_client(urgent(2, data(1001, 4))), Verdict::consume);
+  EXPECT_EQ(released_pointers(), Pointers{2});
+  EXPECT_EQ(released(), std::vector<std::size_t>{4});
+}
+
+TEST_F(HoldUrgent, ThePointerIsRelativeToEachSegment) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 1000)), Verdict::consume);
+  ASSERT_EQ(from_client(urgent(1000, data(2001, 3000))), Verdict::consume);
+  EXPECT_EQ(released_pointers(), (Pointers{2000, 540, {}}));
+}
+
+TEST_F(HoldUrgent, TheLastMarkCounts) {
+  redeem();
+  ASSERT_EQ(from_client(urgent(1, data(1001, 1))), Verdict::consume);
+  ASSERT_EQ(from_client(data(1002, 1)), Verdict::consume);
+  ASSERT_EQ(from_client(urgent(1, data(1003, 1))), Verdict::consume);
+  EXPECT_EQ(from_client(urgent(1, data(1001, 1))), Verdict::drop);  // sent again
+  EXPECT_EQ(released_pointers(), Pointers{3});
+}
+
+TEST_F(HoldUrgent, MayBeAnnouncedAheadOfTheData) {
+  redeem();
+  ASSERT_EQ(from_client(urgent(500, from_client_segment(1001, cookie + 1))), Verdict::consume);
+  EXPECT_EQ(released_pointers(), Pointers{500});
+}
+
+TEST_F(HoldUrgent, NothingIsUrgentThatWasNot) {
+  redeem();
+  SegmentToSend plain = data(1001, 4);
+  plain.urgent_pointer = 2;  // without URG it means nothing
+  ASSERT_EQ(from_client(plain), Verdict::consume);
+  EXPECT_EQ(released_pointers(), Pointers{{}});
+}
+
 // Segments of one client, TSvals a millisecond apart, in another order than they were sent in.
 class HoldReordered : public Hold {
  protected:

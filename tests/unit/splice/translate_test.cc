@@ -142,6 +142,17 @@ TEST(ToClient, OnlyThePortDiffersWithinOneHost) {
   EXPECT_EQ(to_client(PacketBuilder::ipv4(), offsets, &service).segment.source, service);
 }
 
+TEST(Translation, UrgentDataStayUrgent) {
+  const unsigned flags = wire::flag_ack | wire::flag_urg;
+  for (const auto& packet : {PacketBuilder::ipv4(), PacketBuilder::ipv6()}) {
+    const auto urgent = PacketBuilder(packet).flags(flags).urgent(7).payload(9);
+    for (const auto& result : {to_backend(urgent, offsets), to_client(urgent, offsets)}) {
+      EXPECT_EQ(result.segment.flags, flags);
+      EXPECT_EQ(result.segment.urgent_pointer, 7);
+    }
+  }
+}
+
 TEST(Translation, WithoutOffsetsLeavesEveryByte) {
   const auto packet =
       PacketBuilder::ipv4().options(test::concatenated(sack_option, timestamps_option)).payload(5);

@@ -18,6 +18,7 @@ SegmentToSend some_segment(const char* source, const char* destination) {
   segment.ack = SeqNumber(0x12345678);
   segment.flags = flag_ack | flag_psh | flag_ae;
   segment.window = 4321;
+  segment.urgent_pointer = 1234;
   return segment;
 }
 
@@ -51,6 +52,7 @@ TEST(Emit, IsParsedBackInBothFamilies) {
     EXPECT_EQ(segment->ack, sent.ack);
     EXPECT_EQ(segment->flags, sent.flags);
     EXPECT_EQ(segment->window, sent.window);
+    EXPECT_EQ(segment->urgent_pointer, sent.urgent_pointer);
     EXPECT_EQ(segment->options.mss, 1400);
     EXPECT_EQ(segment->options.window_scale, 9);
     EXPECT_TRUE(segment->options.sack_permitted);
