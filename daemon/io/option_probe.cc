@@ -152,7 +152,7 @@ std::optional<OptionProbe::Answer> Question::read(std::span<const std::uint8_t> 
   const std::uint16_t flags = tcp[13];
   if (!ours || (flags & wire::flag_ack) == 0) return std::nullopt;
   if ((flags & wire::flag_rst) != 0) return OptionProbe::Answer{.refused = true, .options = {}};
-  const auto options = wire::parse_tcp_options(tcp.first(header));
+  const auto options = wire::parse_tcp_options(tcp.first(header), wire::BadOption::refused);
   if ((flags & wire::flag_syn) == 0 || !options) return std::nullopt;
   return OptionProbe::Answer{
       .window = wire::load_be16(&tcp[wire::tcp_window_offset]),

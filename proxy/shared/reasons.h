@@ -16,7 +16,7 @@
   X(fragment, "an IP fragment that the kernel did not put together (see nft_tproxy)")        \
   X(bad_tcp_header, "TCP header is missing, too short, or its data offset is impossible")    \
   X(bad_checksum, "IP, TCP or ICMP checksum is wrong")                                       \
-  X(bad_options, "a TCP option has an impossible length or is duplicated")                   \
+  X(bad_options, "a TCP option, not of a SYN, has an impossible length or is twice there")   \
   X(port_zero, "source or destination port is zero")                                         \
   X(martian_source, "source is multicast, broadcast, loopback, our own, or the service's")   \
   X(syn_fin, "SYN together with FIN")                                                        \

@@ -78,7 +78,10 @@ std::expected<Segment, Refused> parse_segment(const PacketView& view, const IpHe
     return std::unexpected(
         Refused{checked.error(), Refused::Ends{segment.source, segment.destination}});
   }
-  const auto options = parse_tcp_options(segment.header());
+  // No server refuses a SYN for them (RFC 9293 3.10.7.2; nor does Linux).
+  const bool is_syn = segment.has(flag_syn) && !segment.has(flag_ack);
+  const auto options =
+      parse_tcp_options(segment.header(), is_syn ? BadOption::skipped : BadOption::refused);
   if (!options)
     return std::unexpected(
         Refused{options.error(), Refused::Ends{segment.source, segment.destination}});

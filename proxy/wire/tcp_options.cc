@@ -35,7 +35,7 @@ bool read_option(std::span<const std::uint8_t> header, std::size_t offset, std::
   switch (at[0]) {
     case kind_mss:
       if (length != 4 || options.mss) return false;
-      options.mss = load_be16(at + 2);
+      if (const std::uint16_t mss = load_be16(at + 2); mss != 0) options.mss = mss;
       return true;
     case kind_window_scale:
       if (length != 3 || options.window_scale) return false;
@@ -72,7 +72,8 @@ bool read_option(std::span<const std::uint8_t> header, std::size_t offset, std::
 
 }  // namespace
 
-std::expected<TcpOptions, Reason> parse_tcp_options(std::span<const std::uint8_t> tcp_header) {
+std::expected<TcpOptions, Reason> parse_tcp_options(std::span<const std::uint8_t> tcp_header,
+                                                    BadOption bad) {
   TcpOptions options;
   std::size_t offset = tcp_header_min;
   while (offset < tcp_header.size()) {
@@ -82,12 +83,11 @@ std::expected<TcpOptions, Reason> parse_tcp_options(std::span<const std::uint8_t
       ++offset;
       continue;
     }
-    if (offset + 1 >= tcp_header.size()) return std::unexpected(synward_reason_bad_options);
-    const std::size_t length = tcp_header[offset + 1];
-    if (length < 2 || offset + length > tcp_header.size() ||
-        !read_option(tcp_header, offset, length, options)) {
-      return std::unexpected(synward_reason_bad_options);
-    }
+    const std::size_t length = offset + 1 < tcp_header.size() ? tcp_header[offset + 1] : 0;
+    const bool ends = length >= 2 && offset + length <= tcp_header.size();
+    const bool good = ends && read_option(tcp_header, offset, length, options);
+    if (!good && bad == BadOption::refused) return std::unexpected(synward_reason_bad_options);
+    if (!ends) break;
     offset += length;
   }
   return options;

@@ -35,9 +35,16 @@ struct TcpOptions {
   std::uint8_t sack_blocks = 0;
 };
 
+// What becomes of an option whose length is not its kind's, or that is there already.
+enum class BadOption : std::uint8_t {
+  refused,  // with its segment: two readers could take different ones
+  skipped,  // so that the first good one counts; one without an end ends the list
+};
+
 // `tcp_header` is the whole TCP header, data offset already checked. Every length is checked
-// against the end; a known option twice is refused, since two readers could take different ones.
-std::expected<TcpOptions, Reason> parse_tcp_options(std::span<const std::uint8_t> tcp_header);
+// against the end. An MSS of 0 says nothing.
+std::expected<TcpOptions, Reason> parse_tcp_options(std::span<const std::uint8_t> tcp_header,
+                                                    BadOption bad);
 
 // What a segment of our own carries.
 struct OptionsToSend {

@@ -9,7 +9,7 @@ import itertools
 import struct
 
 from . import network
-from .capture import IP, TCP, Ether, IPv6
+from .capture import ACK, IP, SYN, TCP, Ether, IPv6
 
 from scapy.layers.inet6 import IPv6ExtHdrFragment  # noqa: E402  pylint: disable=wrong-import-order
 from scapy.packet import Raw  # noqa: E402  pylint: disable=wrong-import-order
@@ -32,11 +32,11 @@ def _tcp(**fields):
     return TCP(**{"sport": next(_ports), "dport": 80, "flags": "S", "seq": 1000, "options": [("MSS", 1460)], **fields})
 
 
-def _raw_options(family, options):
-    """A SYN whose options are these very bytes, padded to four, with a right checksum."""
+def _raw_options(family, options, flags=ACK):
+    """A segment whose options are these very bytes, padded to four, with a right checksum."""
     options += b"\0" * (-len(options) % 4)
     ip = _ip(family)
-    header = bytearray(struct.pack("!HHIIBBHHH", next(_ports), 80, 1000, 0, (20 + len(options)) // 4 << 4, 2,
+    header = bytearray(struct.pack("!HHIIBBHHH", next(_ports), 80, 1000, 0, (20 + len(options)) // 4 << 4, flags,
                                    64240, 0, 0) + options)
     header[16:18] = _checksum(ip, header)
     return _frame(_with_protocol(ip, family) / Raw(bytes(header)))
@@ -118,6 +118,39 @@ def _only_ip6():
     yield "source_multicast", 6, _frame(_ip(6, "ff02::1") / _tcp()), KERNEL
     yield "first_fragment", 6, _frame(_ip(6) / IPv6ExtHdrFragment(m=1, offset=0, id=7) / _tcp()), KERNEL
     yield "payload_past_end", 6, _frame(_ip(6, plen=400) / _tcp()), KERNEL
+
+
+_MSS, _WINDOW_SCALE, _SACK_PERMITTED = b"\2\4\5\xb4", b"\3\3\7", b"\4\2"
+_TIMESTAMPS = b"\x08\x0a" + bytes(range(8))
+
+# Options of SYNs that no server refuses.
+OPTIONS_OF_SYNS = {
+    "mss_twice": _MSS + b"\2\4\2\x18",
+    "window_scale_twice": _MSS + _WINDOW_SCALE + b"\3\3\1",
+    "sack_permitted_twice": _MSS + _SACK_PERMITTED * 2,
+    "timestamps_twice": _MSS + _TIMESTAMPS * 2,
+    "mss_too_short": b"\2\3\5" + _WINDOW_SCALE,
+    "mss_too_long": b"\2\5\5\xb4\0" + _SACK_PERMITTED,
+    "mss_of_zero": b"\2\4\0\0" + _SACK_PERMITTED,
+    "window_scale_too_short": _MSS + b"\3\2" + _SACK_PERMITTED,
+    "window_scale_too_long": _MSS + b"\3\4\7\1" + _SACK_PERMITTED,
+    "sack_permitted_too_long": _MSS + b"\4\3\1" + _WINDOW_SCALE,
+    "timestamps_too_short": _MSS + b"\x08\x09" + bytes(7) + _SACK_PERMITTED,
+    "timestamps_too_long": _MSS + b"\x08\x0b" + bytes(9) + _SACK_PERMITTED,
+    "sack_of_no_block": _MSS + b"\5\2" + _WINDOW_SCALE,
+    "unknown_of_length_0": _MSS + b"\xc8\0" + _SACK_PERMITTED,
+    "unknown_of_length_1": _MSS + _WINDOW_SCALE + b"\xc8\1" + _SACK_PERMITTED,
+    "unknown_past_the_end": _MSS + _SACK_PERMITTED + b"\xc8\x0a",
+    "mss_of_length_0": _WINDOW_SCALE + b"\2\0\5\xb4",
+    "mss_past_the_end": _SACK_PERMITTED + b"\2\4",
+    "without_length": _MSS + b"\1\1\1\3",
+}
+
+
+def syns(family):
+    """By their source ports, the names of such SYNs and their frames."""
+    frames = {name: _raw_options(family, options, SYN) for name, options in OPTIONS_OF_SYNS.items()}
+    return {Ether(frame)[TCP].sport: (name, frame) for name, frame in frames.items()}
 
 
 def kinds():

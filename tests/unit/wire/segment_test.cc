@@ -181,6 +181,22 @@ TEST(SegmentRefused, TellsBetweenWhomItWentOnceItsChecksumIsKnownToBeRight) {
   EXPECT_FALSE(refused(packet).ends.has_value());
 }
 
+// RFC 9293 3.10.7.2; everything else is refused for them.
+TEST(SegmentWithABadOption, IsReadIfItIsASyn) {
+  const Bytes options{3, 3, 7, 8, 1, 0, 0, 1};
+  for (const auto& packet : {PacketBuilder::ipv4(), PacketBuilder::ipv6()}) {
+    Bytes syn = PacketBuilder(packet).flags(flag_syn).options(options).build();
+    const auto segment = test::parse(syn);
+    ASSERT_TRUE(segment);
+    EXPECT_EQ(segment->options.window_scale, 7);
+    for (const unsigned flags :
+         {unsigned{flag_syn} | flag_ack, unsigned{flag_ack}, unsigned{flag_rst}}) {
+      EXPECT_EQ(refusal_of(PacketBuilder(packet).flags(flags).options(options).build()),
+                synward_reason_bad_options);
+    }
+  }
+}
+
 TEST(SegmentFlags, WithoutSynRstOrAckAreRefused) {
   const unsigned refused[] = {0, flag_fin, flag_psh, flag_fin | flag_psh | flag_urg};
   for (const unsigned flags : refused) {

@@ -14,11 +14,11 @@ namespace {
 using test::Bytes;
 
 // A header of exactly these options, in a heap block of its size: AddressSanitizer sees the end.
-std::expected<TcpOptions, Reason> read(const Bytes& options) {
+std::expected<TcpOptions, Reason> read(const Bytes& options, BadOption bad = BadOption::refused) {
   const std::size_t length = tcp_header_min + options.size();
   const auto header = std::make_unique<std::uint8_t[]>(length);
   std::ranges::copy(options, header.get() + tcp_header_min);
-  return parse_tcp_options({header.get(), length});
+  return parse_tcp_options({header.get(), length}, bad);
 }
 
 bool refused(const Bytes& options) {
@@ -132,6 +132,54 @@ TEST(TcpOptionTwice, IsRefusedOfEveryKindThatIsUnderstood) {
     EXPECT_FALSE(refused(option));
     EXPECT_TRUE(refused(test::concatenated(option, option))) << +option[0];
   }
+}
+
+// Of a SYN, nothing is refused for its options: every kind, length, and place of the end.
+TEST(TcpOptionSkipped, OfEveryWrongLengthAndThoseBehindItCount) {
+  for (unsigned kind = 2; kind < 256; ++kind) {
+    for (std::uint8_t length = 2; length <= 12; ++length) {
+      Bytes bytes(12, 1);
+      bytes[0] = static_cast<std::uint8_t>(kind);
+      bytes[1] = length;
+      const auto options = read(test::concatenated(bytes, Bytes{3, 3, 7, 1}), BadOption::skipped);
+      ASSERT_TRUE(options) << kind << " " << +length;
+      EXPECT_EQ(options->mss.has_value(), kind == 2 && length == 4) << +length;
+      EXPECT_EQ(options->sack_permitted, kind == 4 && length == 2) << +length;
+      EXPECT_EQ(options->timestamps.has_value(), kind == 8 && length == 10) << +length;
+      const bool first = kind == 3 && length == 3;
+      EXPECT_EQ(options->window_scale, first ? 1 : 7) << kind << " " << +length;
+    }
+  }
+}
+
+TEST(TcpOptionSkipped, WithoutAnEndItEndsTheList) {
+  const Bytes mss{2, 4, 5, 0xb4};
+  for (unsigned kind = 2; kind < 256; ++kind) {
+    for (const std::uint8_t length : {0, 1, 9, 255}) {
+      const Bytes bad{static_cast<std::uint8_t>(kind), length, 3, 3, 7, 1};
+      const auto options = read(test::concatenated(mss, bad), BadOption::skipped);
+      ASSERT_TRUE(options) << kind << " " << +length;
+      EXPECT_EQ(options->mss, 1460);
+      EXPECT_FALSE(options->window_scale);
+    }
+  }
+  EXPECT_EQ(read({2, 4, 5, 0xb4, 1, 1, 1, 3}, BadOption::skipped)->mss, 1460);
+}
+
+TEST(TcpOptionSkipped, OfTwoTheFirstCounts) {
+  const auto options = read({2, 4, 5, 0xb4, 2, 4, 2, 24, 3, 3,  7, 3, 3, 1, 4, 2, 4, 2, 8, 10,
+                             0, 0, 0, 1,    0, 0, 0, 0,  8, 10, 0, 0, 0, 2, 0, 0, 0, 0, 1, 1},
+                            BadOption::skipped);
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->mss, 1460);
+  EXPECT_EQ(options->window_scale, 7);
+  EXPECT_TRUE(options->sack_permitted);
+  EXPECT_EQ(test::must(options->timestamps).value, 1U);
+}
+
+TEST(TcpOptionSkipped, AnMssOfZeroIsNone) {
+  EXPECT_FALSE(read({2, 4, 0, 0}, BadOption::skipped)->mss);
+  EXPECT_EQ(read({2, 4, 0, 0, 2, 4, 5, 0xb4}, BadOption::skipped)->mss, 1460);
 }
 
 TEST(TcpOptionsWritten, AreReadBack) {
