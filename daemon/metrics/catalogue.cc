@@ -189,7 +189,7 @@ constexpr Metric metrics[] = {
     {"synward_early_data_dropped_total",
      counter,
      {service},
-     "Segments with early data that found no room and must be sent again.",
+     "Segments with early data that could not be held and must be sent again.",
      per_service<&S::early_data_dropped>},
     {"synward_queue_depth",
      gauge,

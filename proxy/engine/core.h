@@ -143,8 +143,14 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenE
 // A redeemed connection; nullptr if there is no room.
 flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key);
 ServiceState& service_of(Core& core, const flow::Flow& flow);
+// Chooses a redeemed connection's first backend and sends it a SYN; a RST to the client if none is
+// left.
+void ask_first_backend(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 // Sends the (next) SYN to the flow's backend and arms its timer.
 void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
+// S3: others are preferred to the present backend for a while, for everybody's connections: only
+// where the sign of its failure cannot be forged by those who would harm it.
+void pass_over(Core& core, const flow::Flow& flow, Instant now);
 // The present backend did not take the connection: the next one, or a RST to the client.
 void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
 // Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.

@@ -142,7 +142,8 @@ Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error,
   if (about_backend) {
     // Of this machine's own connections with a backend, a learning SYN among them.
     if (own_addresses.contains(error.source.address)) return pass();
-    if (const auto decision = error_for_client(*this, now, error, out)) return *decision;
+    const ErrorArrival arrival{now, error, ingress.from_this_host, out};
+    if (const auto decision = error_for_client(*this, arrival)) return *decision;
   }
   if (!listens.empty() || about_backend) return error_of_no_connection(*this, error, listens);
   return drop(counters.none(), synward_reason_not_a_service);

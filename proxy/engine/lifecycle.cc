@@ -69,6 +69,30 @@ BackendCounters& backend_counters(Core& core, const Flow& flow) {
   return service_of(core, flow).counters.backends[flow.backend];
 }
 
+// S5: what the client offered and was promised.
+wire::SegmentToSend backend_syn(const Flow& flow) {
+  const synward_client_offer& offer = flow.client_offer;
+  wire::SegmentToSend syn;
+  syn.source = {flow.key.client, flow.key.client_port};
+  syn.destination = flow.backend_endpoint;
+  syn.seq = flow.client_isn;
+  syn.flags = wire::flag_syn;
+  // Never scaled in a SYN (RFC 7323 2.2).
+  syn.window = static_cast<std::uint16_t>(
+      std::min(splice::client_window_bytes(flow.offsets, flow.client_window), 65535U));
+  syn.options.mss = offer.mss;
+  if (flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
+    syn.options.window_scale = offer.window_scale;
+  }
+  syn.options.sack_permitted = flow.promised(SYNWARD_OFFER_SACK);
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
+    syn.options.timestamps = wire::Timestamps{flow.client_tsval, 0};
+  }
+  // RFC 3168 6.1.1: an ECN-setup SYN.
+  if (flow.promised(SYNWARD_OFFER_ECN)) syn.flags |= wire::flag_ece | wire::flag_cwr;
+  return syn;
+}
+
 // A RST at the sequence number that it has, and at `second` if that is another one.
 void send_at_both(Core& core, const Flow& flow, wire::SegmentToSend reset, SeqNumber second,
                   Outbox& out) {
@@ -122,38 +146,20 @@ Flow* open_flow(Core& core, const flow::ConnectionKey& key) {
   return flow;
 }
 
+void ask_first_backend(Core& core, Flow& flow, Instant now, Outbox& out) {
+  flow.backends_tried = backends_in_use(core, flow);
+  const auto first = core.choice.next(flow.key, flow.backends_tried, now);
+  if (!first) {
+    reset_client(core, flow, out);
+    end_flow(core, flow, CloseReason::backend_refused, now);
+    return;
+  }
+  choose_backend(core, flow, *first, now);
+  send_backend_syn(core, flow, now, out);
+}
+
 void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
-  if (flow.phase != Phase::connecting) return;  // the client's RST came with its acknowledgement
-  if (flow.backends_tried == 0) {
-    flow.backends_tried = backends_in_use(core, flow);
-    const auto first = core.choice.next(flow.key, flow.backends_tried, now);
-    if (!first) {
-      reset_client(core, flow, out);
-      end_flow(core, flow, CloseReason::backend_refused, now);
-      return;
-    }
-    choose_backend(core, flow, *first, now);
-  }
-  const synward_client_offer& offer = flow.client_offer;
-  wire::SegmentToSend syn;
-  syn.source = {flow.key.client, flow.key.client_port};
-  syn.destination = flow.backend_endpoint;
-  syn.seq = flow.client_isn;
-  syn.flags = wire::flag_syn;
-  // Never scaled in a SYN (RFC 7323 2.2).
-  syn.window = static_cast<std::uint16_t>(
-      std::min(splice::client_window_bytes(flow.offsets, flow.client_window), 65535U));
-  syn.options.mss = offer.mss;
-  if (flow.offsets.promised_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
-    syn.options.window_scale = offer.window_scale;
-  }
-  syn.options.sack_permitted = flow.promised(SYNWARD_OFFER_SACK);
-  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
-    syn.options.timestamps = wire::Timestamps{flow.client_tsval, 0};
-  }
-  // RFC 3168 6.1.1: an ECN-setup SYN.
-  if (flow.promised(SYNWARD_OFFER_ECN)) syn.flags |= wire::flag_ece | wire::flag_cwr;
-  send(out, service_of(core, flow).counters, syn);
+  send(out, service_of(core, flow).counters, backend_syn(flow));
   BackendCounters& counters = backend_counters(core, flow);
   counters.syns_sent.add();
   if (flow.backend_syns > 0) counters.syn_retransmits.add();
@@ -161,9 +167,12 @@ void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
   core.flows.arm(flow, now, next_attempt(core, flow, now));
 }
 
+void pass_over(Core& core, const Flow& flow, Instant now) {
+  core.choice.failed(flow.service, flow.backend, now);
+}
+
 void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now, Outbox& out) {
   backend_counters(core, flow).failures[static_cast<std::size_t>(failure)].add();
-  core.choice.failed(flow.service, flow.backend, now);
   const auto next = core.choice.next(flow.key, flow.backends_tried, now);
   if (next && now < flow.connect_deadline) {
     abandon_syn(core, flow, now);
@@ -173,8 +182,8 @@ void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now,
   }
   reset_client(core, flow, out);
   end_flow(core, flow,
-           failure == BackendFailure::timeout ? CloseReason::backend_timeout
-                                              : CloseReason::backend_refused,
+           failure == BackendFailure::refused ? CloseReason::backend_refused
+                                              : CloseReason::backend_timeout,
            now);
 }
 

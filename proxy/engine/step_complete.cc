@@ -204,6 +204,7 @@ Decision complete(Core& core, const Arrival& arrival, Flow& flow) {
   const bool acknowledges = segment.has(wire::flag_ack) && segment.ack == flow.client_isn + 1;
   if (segment.has(wire::flag_rst)) {
     if (!acknowledges) return drop(arrival, synward_reason_bad_backend_answer);
+    pass_over(core, flow, arrival.now);
     backend_failed(core, flow, BackendFailure::refused, arrival.now, arrival.out);
     return consume();
   }

@@ -53,6 +53,7 @@ void note_urgent(Flow& flow, const wire::Segment& segment) {
   flow.early.urgent = std::max(flow.early.urgent, static_cast<std::uint32_t>(std::max(end, 0)));
 }
 
+// The client must send it again.
 Decision lost(const Arrival& arrival, Reason reason) {
   arrival.service.counters.early_data_dropped.add();
   return drop(arrival, reason);
@@ -79,10 +80,10 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
   if (end <= next) {
     // A bare acknowledgement, a keep-alive, or what we hold already.
     if (segment.length() == 0 || segment.seq + 1 == flow.client_isn + 1) return consume();
-    return lost(arrival, synward_reason_early_data_duplicate);
+    return drop(arrival, synward_reason_early_data_duplicate);
   }
   // RFC 9293 3.10.7.4, seventh: after a FIN there is no text.
-  if (flow.early_fin) return lost(arrival, synward_reason_out_of_window);
+  if (flow.early_fin) return drop(arrival, synward_reason_out_of_window);
   const auto known = static_cast<std::size_t>(next - segment.seq);
   if (known < segment.payload_length()) {
     const auto fresh = segment.payload().subspan(known);

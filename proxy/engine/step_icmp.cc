@@ -32,12 +32,16 @@ Decision refuse(Core& core, std::uint16_t listen, Reason reason) {
 // tried at once (S3), and if none is left the client is told as its own stack would have told it.
 // Anything else, a SYN too big among it, is left to our timer. Nothing is for the client, which
 // believes itself connected.
-Decision about_our_syn(Core& core, Instant now, const IcmpError& error, Flow& flow, Outbox& out) {
-  if (error.seq != flow.client_isn) {
+//
+// The number of our SYN was chosen by the client, who could so send the error itself: only this
+// host's own says something of the backend that concerns other connections.
+Decision about_our_syn(Core& core, const ErrorArrival& arrival, Flow& flow) {
+  if (arrival.error.seq != flow.client_isn) {
     return refuse(core, flow.key.listen, synward_reason_icmp_out_of_window);
   }
-  if (error.is_unreachable()) {
-    backend_failed(core, flow, BackendFailure::unreachable, now, out);
+  if (arrival.error.is_unreachable()) {
+    if (arrival.of_this_host) pass_over(core, flow, arrival.now);
+    backend_failed(core, flow, BackendFailure::unreachable, arrival.now, arrival.out);
   }
   return consume();
 }
@@ -65,18 +69,18 @@ std::optional<Decision> error_for_backend(Core& core, const IcmpError& error,
   return std::nullopt;
 }
 
-std::optional<Decision> error_for_client(Core& core, Instant now, const IcmpError& error,
-                                         Outbox& out) {
+std::optional<Decision> error_for_client(Core& core, const ErrorArrival& arrival) {
+  const IcmpError& error = arrival.error;
   const flow::BackendTuple tuple{.client = error.source, .backend = error.destination};
   Flow* const flow = core.flows.find_before_backend(tuple);
   if (flow == nullptr) {
-    if (!core.abandoned.contains(tuple, error.seq, now)) return std::nullopt;
+    if (!core.abandoned.contains(tuple, error.seq, arrival.now)) return std::nullopt;
     return drop(core.counters.none(), synward_reason_icmp_unknown);
   }
   if (flow->phase == Phase::lingering) {
     return refuse(core, flow->key.listen, synward_reason_icmp_unknown);
   }
-  if (flow->phase == Phase::connecting) return about_our_syn(core, now, error, *flow, out);
+  if (flow->phase == Phase::connecting) return about_our_syn(core, arrival, *flow);
   if (!under_way(flow->connection.client, error.seq)) {
     return refuse(core, flow->key.listen, synward_reason_icmp_out_of_window);
   }

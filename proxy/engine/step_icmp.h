@@ -13,9 +13,14 @@ namespace synward::engine {
 // ours, nor of a challenge that is remembered.
 std::optional<Decision> error_for_backend(Core& core, const wire::IcmpError& error,
                                           std::span<const std::uint16_t> listens);
+struct ErrorArrival {
+  Instant now;
+  const wire::IcmpError& error;
+  bool of_this_host;  // made by our own kernel, which nobody else can do in its name
+  Outbox& out;
+};
 // The quoted segment was for a backend. Nothing if it is of no connection of ours.
-std::optional<Decision> error_for_client(Core& core, Instant now, const wire::IcmpError& error,
-                                         Outbox& out);
+std::optional<Decision> error_for_client(Core& core, const ErrorArrival& arrival);
 // Neither knew it; `listens` as above, maybe none.
 Decision error_of_no_connection(Core& core, const wire::IcmpError& error,
                                 std::span<const std::uint16_t> listens);

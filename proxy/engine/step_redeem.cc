@@ -121,7 +121,8 @@ Decision redeem(Core& core, const Arrival& arrival) {
 
   // What came with the acknowledgement is held (S4); its window goes into our SYN.
   const Decision decision = hold(core, arrival, *flow);
-  send_backend_syn(core, *flow, arrival.now, arrival.out);
+  const bool cancelled = flow->phase != flow::Phase::connecting;  // by a RST that came with it
+  if (!cancelled) ask_first_backend(core, *flow, arrival.now, arrival.out);
   return decision;
 }
 

@@ -39,6 +39,7 @@ void backend_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
                            now >= flow.backend_syn_at + backend_silence;
   if (try_another || now >= flow.connect_deadline) {
     reset_backend(core, flow, out);
+    pass_over(core, flow, now);
     backend_failed(core, flow, BackendFailure::timeout, now, out);
   } else {
     send_backend_syn(core, flow, now, out);

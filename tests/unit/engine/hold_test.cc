@@ -92,6 +92,14 @@ TEST_F(Hold, AResetOutsideThePromisedWindowIsDropped) {
   EXPECT_EQ(dropped(synward_reason_out_of_window), 2U);
 }
 
+TEST_F(Hold, WhatIsHeldAlreadyIsNotLost) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 100)), Verdict::consume);
+  EXPECT_EQ(from_client(data(1001, 100)), Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_early_data_duplicate), 1U);
+  EXPECT_EQ(counters().early_data_dropped.value(), 0U);
+}
+
 TEST_F(Hold, TextBeyondTheFinIsNotHeld) {
   redeem();
   SegmentToSend last = data(1001, 100);
@@ -100,7 +108,8 @@ TEST_F(Hold, TextBeyondTheFinIsNotHeld) {
   EXPECT_EQ(from_client(data(1001, 200)), Verdict::drop);
   EXPECT_EQ(from_client(data(1102, 50)), Verdict::drop);
   EXPECT_EQ(counters().early_data_bytes.value(), 100);
-  EXPECT_EQ(counters().early_data_dropped.value(), 2U);
+  EXPECT_EQ(dropped(synward_reason_out_of_window), 2U);
+  EXPECT_EQ(counters().early_data_dropped.value(), 0U);  // nobody has to send it again
   ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
   EXPECT_EQ(released(), std::vector<std::size_t>{100});
   EXPECT_TRUE(left[0].segment.has(wire::flag_fin));

@@ -310,6 +310,27 @@ TEST_P(IcmpToOurSyn, UnreachableLastBackendEndsTheClientsConnection) {
   EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
   EXPECT_EQ(left[0].segment.destination, client);
   EXPECT_EQ(left[0].segment.source, service);
+  // It was silent, it did not refuse.
+  EXPECT_EQ(counters().connections_closed[std::size_t(CloseReason::backend_timeout)].value(), 1U);
+}
+
+// Whoever connects can send an error about its own SYN: it must not cost others their backend.
+TEST_P(IcmpToOurSyn, OnlyThisHostsOwnErrorPassesABackendOverForOthers) {
+  for (const Ingress side : {server_side, this_host}) {
+    start();
+    const Endpoint first = backend;
+    ASSERT_EQ(arrive_error(IcmpBuilder::unreachable(our_syn()), side), Verdict::consume);
+    backend = left.at(0).segment.destination;
+    ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+    int others = 0;
+    for (int i = 0; i < 16; ++i) {
+      ++client.port;
+      start();
+      others += backend == first ? 1 : 0;
+    }
+    EXPECT_EQ(others > 0, side.from_server_side) << others;
+    ++client.port;
+  }
 }
 
 TEST_P(IcmpToOurSyn, ForgedUnreachableChangesNothing) {
