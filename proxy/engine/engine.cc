@@ -255,7 +255,8 @@ bool Engine::reset_some(std::uint32_t& place, Outbox& out) {
   while (!out.nearly_full()) {
     flow::Flow* const flow = state_->flows.next(place);
     if (flow == nullptr) return false;
-    if (flow->phase != flow::Phase::lingering) {
+    // A guess may be about a connection past us, which goes on.
+    if (flow->phase != flow::Phase::lingering && !is_provisional(*flow)) {
       reset_client(*state_, *flow, out);
       reset_backend(*state_, *flow, out);
       service_of(*state_, *flow)

@@ -60,5 +60,31 @@ TEST_P(Stop, LooksAtEachConnectionOnce) {
 }
 INSTANTIATE_TEST_SUITE_P(Connections, Stop, ::testing::Values(10'000U, 100'000U, 1'000'000U));
 
+class StopOfAdopted : public ::testing::Test, public Harness {
+ protected:
+  StopOfAdopted() { settings.adopt_until = now + seconds(600); }
+  std::size_t resets() {
+    Outbox out(1 << 16, 64);
+    std::uint32_t place = 0;
+    EXPECT_FALSE(engine().reset_some(place, out));
+    return out.packets().size();
+  }
+};
+
+TEST_F(StopOfAdopted, OneThatBothSidesHaveProvedIsReset) {
+  ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  EXPECT_EQ(resets(), 2U);
+}
+
+// Of a connection past us, to a service that is called from an interface that is no client's, the
+// server's direction alone is seen.
+TEST_F(StopOfAdopted, AGuessIsForgottenAndNobodyTold) {
+  ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  EXPECT_EQ(resets(), 0U);
+  EXPECT_EQ(counters().connections_closed[5].value(), 0U);
+  EXPECT_EQ(state(Side::client, tcp::State::established), 0);
+}
+
 }  // namespace
 }  // namespace synward::engine
