@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -66,6 +67,7 @@ std::expected<MasterKey, std::string> load(const std::string& path, int fd) {
 }
 
 // Under a temporary name first: a key that is half on disk would void every cookie after a crash.
+// Two first starts at once agree on the one that has the name first.
 std::expected<MasterKey, std::string> create(const std::string& path) {
   std::error_code error;
   const auto directory = std::filesystem::path(path).parent_path();
@@ -81,10 +83,9 @@ std::expected<MasterKey, std::string> create(const std::string& path) {
   std::string text;
   for (const std::uint8_t byte : key) text += fmt::format("{:02x}", byte);
   text += '\n';
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
+  std::string temporary = path + ".XXXXXX";
   {
-    const io::Descriptor file(
-        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const io::Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));  // mode 0600
     if (!file.valid()) return failure(path, system_error("make it"));
     const bool written =
         write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
@@ -95,12 +96,13 @@ std::expected<MasterKey, std::string> create(const std::string& path) {
       return failure(path, what);
     }
   }
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string what = system_error("name it");
-    unlink(temporary.c_str());
-    return failure(path, what);
-  }
-  return key;
+  const bool named = link(temporary.c_str(), path.c_str()) == 0;
+  const int error_of_link = errno;
+  unlink(temporary.c_str());
+  if (named) return key;
+  if (error_of_link == EEXIST) return load_or_create_key(path);
+  errno = error_of_link;
+  return failure(path, system_error("name it"));
 }
 
 std::string read_boot_id() {

@@ -5,8 +5,14 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <barrier>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
+#include <thread>
+#include <vector>
 
 #include "tests/support/temporary_directory.h"
 
@@ -35,6 +41,31 @@ TEST_F(KeyFile, IsMadeAtTheFirstStartAndReadAtTheNext) {
   EXPECT_EQ(status.st_mode & 07777U, 0600U);
   EXPECT_EQ(status.st_size, 33);
   EXPECT_EQ(load_or_create_key(path_), made);
+}
+
+TEST_F(KeyFile, IsTheSameForAllWhoStartForTheFirstTimeAtOnce) {
+  std::filesystem::create_directories(path_.parent_path());
+  using Key = decltype(load_or_create_key(path_));
+  for (int round = 0; round < 50; ++round) {
+    std::filesystem::remove(path_);
+    std::array<std::optional<Key>, 4> keys;
+    std::barrier start(static_cast<std::ptrdiff_t>(keys.size()));
+    {
+      std::vector<std::jthread> starts;
+      for (auto& key : keys) {
+        starts.emplace_back([&] {
+          start.arrive_and_wait();
+          key = load_or_create_key(path_);
+        });
+      }
+    }
+    for (const auto& key : keys) {
+      ASSERT_TRUE(key->has_value()) << key->error();
+      EXPECT_EQ(*key, load_or_create_key(path_));
+    }
+    const auto directory = std::filesystem::directory_iterator(path_.parent_path());
+    EXPECT_EQ(std::distance(begin(directory), end(directory)), 1) << "a temporary file is left";
+  }
 }
 
 TEST_F(KeyFile, ThatOthersMayReadIsRefusedWithItsCure) {
