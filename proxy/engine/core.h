@@ -63,6 +63,7 @@ struct Core {
   flood::AnswerLimit answers;  // to segments of no connection
 
   handshake::SpentCookies& spent_cookies() { return *settings.spent_cookies; }
+  handshake::Mint mint(Instant now) { return {keys, *settings.spent_cookies, now}; }
   ServiceState& service_of(std::uint16_t listen) {
     return services[directory.listen(listen).service];
   }

@@ -107,7 +107,7 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& 
   handshake.client_tsval = entry.client_tsval;
   // What was promised first is promised again.
   const auto offers = core.offers_to_try(entry.key.listen, now);
-  const auto made = handshake::promised_offer(core.keys, now, handshake, offers.all());
+  const auto made = handshake::promised_offer(core.mint(now), handshake, offers.all());
   wire::SegmentToSend challenge =
       handshake::challenge(core.keys, now, handshake, offers[made.value_or(0)]);
   limit_window(core, now, challenge);
@@ -155,7 +155,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   }
 
   const handshake::ServiceOffer& ours = core.offer(arrival.key.listen, arrival.now);
-  handshake.challenge_isn = handshake::challenge_isn(core.keys, arrival.now, handshake, ours);
+  handshake.challenge_isn = handshake::challenge_isn(core.mint(arrival.now), handshake, ours);
   if (entry != nullptr) {
     // The client tries with less (RFC 3168 6.1.1.1 without ECN; FreeBSD without options), and this
     // SYN must not be promised what it does not offer (O1). The first challenge stays redeemable.

@@ -31,7 +31,7 @@ std::optional<handshake::Redeemed> redeem_from_queue(Core& core, const Arrival& 
   handshake.client_isn = client_isn;
   handshake.challenge_isn = challenge_isn;
   handshake.offer = entry.offer;
-  const auto made = handshake::promised_offer(core.keys, arrival.now, handshake, offers.all());
+  const auto made = handshake::promised_offer(core.mint(arrival.now), handshake, offers.all());
   if (!made || ahead > offers[*made].window + 1) return std::nullopt;
   return handshake::Redeemed{client_isn, entry.offer, *made, entry.client_tsval};
 }
@@ -91,7 +91,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
   std::optional<handshake::Redeemed> redeemed;
   if (entry != nullptr) redeemed = redeem_from_queue(core, arrival, *entry, offers);
   const bool from_queue = redeemed.has_value();
-  if (!redeemed) redeemed = handshake::read_cookie(core.keys, arrival.now, ack, offers.all());
+  if (!redeemed) redeemed = handshake::read_cookie(core.mint(arrival.now), ack, offers.all());
   if (!redeemed) return unknown(core, arrival);
   const handshake::CookieUse use{ack.source, ack.destination, redeemed->client_isn, ack.ack - 1};
   if (core.spent_cookies().contains(use, arrival.now)) {  // C8

@@ -26,7 +26,7 @@ synward_tuple tuple_of(const wire::Endpoint& client, const wire::Endpoint& servi
 
 // A cookie to be checked, and the client ISNs that it may have been made for.
 struct Claim {
-  synward_tuple tuple;
+  wire::Endpoint client, service;
   std::uint32_t cookie;
   std::span<const SeqNumber> client_isns;
 };
@@ -36,23 +36,38 @@ struct Proof {
   std::size_t offer_index;
 };
 
-// C6: nothing here is limited or skipped. The honest acknowledgement is proved by the first try.
-std::optional<Proof> prove(Keyring& keys, Instant now, const Claim& claim,
-                           std::span<const ServiceOffer> offers) {
+// Whether the claim's cookie is the first one for this ISN that is not spent, or one of those
+// before it, which are. So a further attempt is made only where one was spent.
+bool made_for(const Mint& mint, const Claim& claim, SeqNumber isn, synward_siphash_state begun,
+              std::uint32_t digest) {
   const std::uint8_t data = synward_cookie_data(claim.cookie);
-  const Keyring::Candidates epochs = keys.candidates(now, synward_cookie_parity(claim.cookie));
+  for (std::uint8_t attempt = 0; attempt < SYNWARD_COOKIE_ATTEMPTS; ++attempt) {
+    const std::uint32_t cookie =
+        synward_cookie_make_again(begun, isn.value(), digest, data, attempt);
+    if (cookie == claim.cookie) return true;
+    if (!mint.spent.contains({claim.client, claim.service, isn, SeqNumber(cookie)}, mint.now)) {
+      return false;
+    }
+  }
+  return false;
+}
+
+// C6: nothing here is limited or skipped. The honest acknowledgement is proved by the first try.
+std::optional<Proof> prove(const Mint& mint, const Claim& claim,
+                           std::span<const ServiceOffer> offers) {
+  const synward_tuple tuple = tuple_of(claim.client, claim.service);
+  const Keyring::Candidates epochs =
+      mint.keys.candidates(mint.now, synward_cookie_parity(claim.cookie));
   for (const Epoch epoch : epochs.all()) {
-    const synward_cookie_key key = keys.key(epoch);
-    const synward_siphash_state begun = synward_cookie_begin(&key, &claim.tuple, epoch);
+    const synward_cookie_key key = mint.keys.key(epoch);
+    const synward_siphash_state begun = synward_cookie_begin(&key, &tuple, epoch);
     std::uint32_t first_digest = 0;
     for (std::size_t i = 0; i < offers.size(); ++i) {
       const std::uint32_t digest = offers[i].digest();
       if (i == 0) first_digest = digest;
       if (i != 0 && digest == first_digest) continue;  // nothing changed: no second guess
       for (const SeqNumber isn : claim.client_isns) {
-        if (synward_cookie_make(begun, isn.value(), digest, data) == claim.cookie) {
-          return Proof{isn, i};
-        }
+        if (made_for(mint, claim, isn, begun, digest)) return Proof{isn, i};
       }
     }
   }
@@ -105,14 +120,19 @@ Handshake handshake_of(const wire::Segment& syn) {
           .client_tsval = syn.options.timestamps ? syn.options.timestamps->value : 0};
 }
 
-SeqNumber challenge_isn(Keyring& keys, Instant now, const Handshake& handshake,
-                        const ServiceOffer& service) {
-  const Epoch epoch = keys.epoch(now);
-  const synward_cookie_key key = keys.key(epoch);
+SeqNumber challenge_isn(const Mint& mint, const Handshake& handshake, const ServiceOffer& service) {
+  const Epoch epoch = mint.keys.epoch(mint.now);
+  const synward_cookie_key key = mint.keys.key(epoch);
   const synward_tuple tuple = tuple_of(handshake.client, handshake.service);
-  return SeqNumber(synward_cookie_make(synward_cookie_begin(&key, &tuple, epoch),
-                                       handshake.client_isn.value(), service.digest(),
-                                       synward_cookie_encode(&handshake.offer, epoch)));
+  const synward_siphash_state begun = synward_cookie_begin(&key, &tuple, epoch);
+  const std::uint8_t data = synward_cookie_encode(&handshake.offer, epoch);
+  CookieUse use{handshake.client, handshake.service, handshake.client_isn, {}};
+  for (std::uint8_t attempt = 0; attempt < SYNWARD_COOKIE_ATTEMPTS; ++attempt) {
+    use.cookie = SeqNumber(synward_cookie_make_again(begun, handshake.client_isn.value(),
+                                                     service.digest(), data, attempt));
+    if (!mint.spent.contains(use, mint.now)) break;
+  }
+  return use.cookie;
 }
 
 wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake& handshake,
@@ -140,14 +160,14 @@ wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake&
   return syn_ack;
 }
 
-std::optional<Redeemed> read_cookie(Keyring& keys, Instant now, const wire::Segment& ack,
+std::optional<Redeemed> read_cookie(const Mint& mint, const wire::Segment& ack,
                                     std::span<const ServiceOffer> offers) {
   if (!ack.has(wire::flag_ack) || ack.has(wire::flag_syn) || ack.has(wire::flag_rst)) {
     return std::nullopt;
   }
   const std::array<SeqNumber, 2> client_isns{ack.seq - 1, ack.seq};
-  const Claim claim{tuple_of(ack.source, ack.destination), (ack.ack - 1).value(), client_isns};
-  const auto proof = prove(keys, now, claim, offers);
+  const Claim claim{ack.source, ack.destination, (ack.ack - 1).value(), client_isns};
+  const auto proof = prove(mint, claim, offers);
   if (!proof) return std::nullopt;
 
   synward_client_offer client = synward_cookie_decode(synward_cookie_data(claim.cookie));
@@ -158,12 +178,13 @@ std::optional<Redeemed> read_cookie(Keyring& keys, Instant now, const wire::Segm
   return Redeemed{proof->client_isn, client, proof->offer_index};
 }
 
-std::optional<std::size_t> promised_offer(Keyring& keys, Instant now, const Handshake& handshake,
+std::optional<std::size_t> promised_offer(const Mint& mint, const Handshake& handshake,
                                           std::span<const ServiceOffer> offers) {
-  const Claim claim{tuple_of(handshake.client, handshake.service),
+  const Claim claim{handshake.client,
+                    handshake.service,
                     handshake.challenge_isn.value(),
                     {&handshake.client_isn, 1}};
-  const auto proof = prove(keys, now, claim, offers);
+  const auto proof = prove(mint, claim, offers);
   if (!proof) return std::nullopt;
   return proof->offer_index;
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "proxy/handshake/keyring.h"
+#include "proxy/handshake/spent_cookies.h"
 #include "proxy/shared/client_offer.h"
 #include "proxy/wire/emit.h"
 #include "proxy/wire/segment.h"
@@ -50,8 +51,16 @@ struct Handshake {
 // All of it but challenge_isn.
 Handshake handshake_of(const wire::Segment& syn);
 
-// The ISN of the challenge.
-wire::SeqNumber challenge_isn(Keyring& keys, Instant now, const Handshake& handshake,
+// What cookies are made and checked by.
+struct Mint {
+  Keyring& keys;
+  const SpentCookies& spent;
+  Instant now;
+};
+
+// The ISN of the challenge: a cookie that was not spent (T3: a client may come back with the same
+// ports and ISN). Where all attempts were, the last one, which redeems no more.
+wire::SeqNumber challenge_isn(const Mint& mint, const Handshake& handshake,
                               const ServiceOffer& service);
 
 // The SYN-ACK. The caller sets options_length_min, so that it has the SYN's own length (O1), and
@@ -72,13 +81,14 @@ struct Redeemed {
 // S1: checks the cookie ack-1 for both ISNs that `seq` allows (seq-1, and seq for a keep-alive or
 // zero-window probe), the candidate epochs and the given offers (current, previous: drop that one
 // 128 s after the change, for each one tried doubles the odds of a guess). SYN and RST redeem
-// nothing.
-std::optional<Redeemed> read_cookie(Keyring& keys, Instant now, const wire::Segment& ack,
+// nothing. A cookie that was spent is read like any other: whether it was, is for the caller to
+// ask.
+std::optional<Redeemed> read_cookie(const Mint& mint, const wire::Segment& ack,
                                     std::span<const ServiceOffer> offers);
 
 // The same for a handshake that the half-open queue knows: which of the offers its challenge_isn
 // was made with, if any and if it is still valid.
-std::optional<std::size_t> promised_offer(Keyring& keys, Instant now, const Handshake& handshake,
+std::optional<std::size_t> promised_offer(const Mint& mint, const Handshake& handshake,
                                           std::span<const ServiceOffer> offers);
 
 }  // namespace synward::handshake

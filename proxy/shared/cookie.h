@@ -21,6 +21,12 @@
  * doubles again for 128 s after a step of the wall clock, and again while two different offers are
  * tried: 2^-20 at the worst.
  *
+ * A client that comes back within the epoch with the same ports and ISN (a device that boots) would
+ * get the cookie that it has spent, and its acknowledgement would be a replay. It gets another
+ * number, whose MAC covers a seventh word, the attempt (1, 2, ...). Only who knows what was spent
+ * tries these: as many more for one tuple and ISN as its client completed handshakes with them in
+ * two epochs, SYNWARD_COOKIE_ATTEMPTS - 1 at most. All others' odds stay as they are.
+ *
  * Where the client offered timestamps, the low six bits of the challenge's TSval hold the window
  * scale exactly (5..2, 15 = absent), SACK (1) and ECN (0). They come back in TSecr, which nothing
  * authenticates: it is believed only where it agrees with the data above, so that it can sharpen
@@ -106,16 +112,34 @@ SYNWARD_INLINE struct synward_siphash_state synward_cookie_begin(
   return s;
 }
 
+/* `last` is the last word of the message that was compressed into `state`. */
+SYNWARD_INLINE __u32 synward_cookie_end(struct synward_siphash_state state, __u64 last, __u8 data) {
+  const __u32 mac = synward_sip_end(state, last) >> 40;
+
+  return (mac << 8) | (data ^ (mac >> 16));
+}
+
 /* The cookie; a received one is right if this, with its own data bits, gives it again. `promise`:
  * 24 bits of digest of what the service offered. */
 SYNWARD_INLINE __u32 synward_cookie_make(struct synward_siphash_state begun, __u32 client_isn,
                                          __u32 promise, __u8 data) {
   const __u64 word = client_isn;
-  __u32 mac;
 
   synward_sip_compress(&begun, (word << 32) | ((promise & 0xffffffU) << 8) | data);
-  mac = synward_sip_end(begun, synward_sip_length(6)) >> 40;
-  return (mac << 8) | (data ^ (mac >> 16));
+  return synward_cookie_end(begun, synward_sip_length(6), data);
+}
+
+#define SYNWARD_COOKIE_ATTEMPTS 8
+
+/* The same for an attempt; 0 is the cookie itself. */
+SYNWARD_INLINE __u32 synward_cookie_make_again(struct synward_siphash_state begun, __u32 client_isn,
+                                               __u32 promise, __u8 data, __u8 attempt) {
+  const __u64 word = client_isn;
+
+  if (attempt == 0) return synward_cookie_make(begun, client_isn, promise, data);
+  synward_sip_compress(&begun, (word << 32) | ((promise & 0xffffffU) << 8) | data);
+  synward_sip_compress(&begun, attempt);
+  return synward_cookie_end(begun, synward_sip_length(7), data);
 }
 
 SYNWARD_INLINE __u8 synward_cookie_data(__u32 cookie) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "proxy/handshake/challenge.h"
 #include "tests/unit/handshake/scene.h"
 
@@ -137,7 +139,7 @@ TEST_P(Redeem, AcceptsWhatANodeUpToFourSecondsAheadMade) {
 TEST_P(Redeem, AcceptsWhatAnotherNodeWithTheSameMasterKeyMade) {
   const wire::Segment ack = acknowledgement(modern);
   Keyring other(test_master, wall_offset + 3600s);  // booted an hour later
-  EXPECT_TRUE(read_cookie(other, now - 3600s, ack, {&full_offer, 1}));
+  EXPECT_TRUE(read_cookie({other, spent, now - 3600s}, ack, {&full_offer, 1}));
 }
 
 TEST_P(Redeem, RefusesWhatAnotherMasterKeyMade) {
@@ -145,7 +147,7 @@ TEST_P(Redeem, RefusesWhatAnotherMasterKeyMade) {
   MasterKey master = test_master;
   master[0] ^= 1;
   Keyring other(master, wall_offset);
-  EXPECT_FALSE(read_cookie(other, now, ack, {&full_offer, 1}));
+  EXPECT_FALSE(read_cookie({other, spent, now}, ack, {&full_offer, 1}));
 }
 
 TEST_P(Redeem, AcceptsAcrossAStepOfTheWallClock) {
@@ -258,12 +260,46 @@ TEST_P(Redeem, NamesTheFirstOfTwoEqualOffers) {
 
 TEST_P(Redeem, OfAKnownHandshakeTellsTheOfferToo) {
   Handshake known = handshake_of(syn(modern));
-  known.challenge_isn = challenge_isn(keys, now, known, full_offer);
+  known.challenge_isn = challenge_isn({keys, spent, now}, known, full_offer);
   const std::vector<ServiceOffer> offers{ServiceOffer{}, full_offer};
-  EXPECT_EQ(promised_offer(keys, now, known, offers), 1U);
-  EXPECT_FALSE(promised_offer(keys, now + 128s, known, offers));
+  EXPECT_EQ(promised_offer({keys, spent, now}, known, offers), 1U);
+  EXPECT_FALSE(promised_offer({keys, spent, now + 128s}, known, offers));
   known.client_isn += 1;  // no tolerance here: the queue knows the ISN
-  EXPECT_FALSE(promised_offer(keys, now, known, offers));
+  EXPECT_FALSE(promised_offer({keys, spent, now}, known, offers));
+}
+
+// T3: a device that boots with the same ports and ISN.
+TEST_P(Redeem, ASynWhoseCookieWasSpentGetsAnotherThatRedeems) {
+  std::vector<wire::SeqNumber> seen;
+  for (unsigned life = 0; life < SYNWARD_COOKIE_ATTEMPTS; ++life) {
+    const wire::SegmentToSend syn_ack = answer(syn(modern), full_offer);
+    EXPECT_EQ(std::ranges::count(seen, syn_ack.seq), 0) << life;
+    seen.push_back(syn_ack.seq);
+    const Redeemed redeemed = must_redeem(acknowledge(syn_ack));
+    EXPECT_EQ(redeemed.client_isn, client_isn);
+    EXPECT_EQ(redeemed.client.mss, 1460);
+    const CookieUse use{client, service, client_isn, syn_ack.seq};
+    EXPECT_FALSE(spent.contains(use, now));
+    spent.add(use, now + cookie_life_max, now);
+    Handshake known = handshake_of(syn(modern));
+    known.challenge_isn = syn_ack.seq;
+    const std::vector<ServiceOffer> offers{full_offer};
+    EXPECT_TRUE(promised_offer({keys, spent, now}, known, offers));
+  }
+  // Not without end: the last one again, which is a replay then.
+  EXPECT_EQ(answer(syn(modern), full_offer).seq, seen.back());
+  EXPECT_TRUE(redeem_now(acknowledge(answer(syn(modern), full_offer))));
+}
+
+TEST_P(Redeem, ACookieOfAFurtherAttemptIsWorthNothingWhereNoneWasSpent) {
+  const wire::SegmentToSend first = answer(syn(modern), full_offer);
+  const CookieUse use{client, service, client_isn, first.seq};
+  spent.add(use, now + 1s, now);
+  const wire::Segment second = acknowledge(answer(syn(modern), full_offer));
+  EXPECT_NE(second.ack, first.seq + 1);
+  EXPECT_TRUE(redeem_now(second));
+  now += 2s;
+  EXPECT_FALSE(redeem_now(second));
 }
 
 }  // namespace

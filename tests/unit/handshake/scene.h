@@ -35,6 +35,9 @@ class HandshakeTest : public testing::TestWithParam<Family> {
   wire::Endpoint client{address(GetParam(), 7), 40001};
   wire::Endpoint service{address(GetParam(), 80), 443};
   Keyring keys{test_master, wall_offset};
+  std::vector<SpentCookies::Bucket> spent_memory =
+      std::vector<SpentCookies::Bucket>(SpentCookies::buckets_for(64));
+  SpentCookies spent{spent_memory, {1, 2}};
   Instant now{10s};
   // Odd, so that no flipped bit of SEQ makes ISN+1 an ISN.
   wire::SeqNumber client_isn{0x12345677};
@@ -67,7 +70,7 @@ class HandshakeTest : public testing::TestWithParam<Family> {
   // SYN in, SYN-ACK out.
   wire::SegmentToSend answer(const wire::Segment& syn, const ServiceOffer& offer) {
     Handshake handshake = handshake_of(syn);
-    handshake.challenge_isn = challenge_isn(keys, now, handshake, offer);
+    handshake.challenge_isn = challenge_isn({keys, spent, now}, handshake, offer);
     return challenge(keys, now, handshake, offer);
   }
 
@@ -91,7 +94,7 @@ class HandshakeTest : public testing::TestWithParam<Family> {
 
   std::optional<Redeemed> redeem_now(const wire::Segment& ack,
                                      const std::vector<ServiceOffer>& offers = {full_offer}) {
-    return read_cookie(keys, now, ack, offers);
+    return read_cookie({keys, spent, now}, ack, offers);
   }
 
   // The same where refusing would be a failure.

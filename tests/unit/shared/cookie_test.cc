@@ -13,6 +13,7 @@
 extern "C" {
 __u32 synward_c_cookie(const synward_cookie_key* key, const synward_tuple* tuple,
                        const __u32* numbers, const synward_client_offer* offer);
+__u32 synward_c_cookie_again(const synward_cookie_key* key, __u32 epoch, __u8 attempt);
 __u32 synward_c_tsval(__u32 clock, const synward_client_offer* offer);
 __u32 synward_c_redeem(__u32 cookie, __u32 tsecr);
 }
@@ -50,6 +51,23 @@ TEST(Cookie, LayoutHasNotChanged) {
   EXPECT_EQ(synward_cookie_data(cookie), 6 << 5 | 5 << 2 | 1 << 1 | 0);
   EXPECT_EQ(cookie, 677931774U);
   EXPECT_EQ(synward_cookie_tsval(1000000, &offer), 999966U);
+}
+
+TEST(Cookie, AttemptsDifferInTheirMacAlone) {
+  const synward_cookie_key key{1, 2};
+  const synward_tuple tuple{};
+  const synward_siphash_state begun = synward_cookie_begin(&key, &tuple, 4);
+  const __u8 data = 0x5a;
+  const __u32 plain = synward_cookie_make(begun, 1000, 3, data);
+  EXPECT_EQ(synward_cookie_make_again(begun, 1000, 3, data, 0), plain);
+  EXPECT_EQ(synward_c_cookie_again(&key, 4, 1), synward_cookie_make_again(begun, 1000, 3, data, 1));
+  std::vector<__u32> all;
+  for (__u8 attempt = 0; attempt < SYNWARD_COOKIE_ATTEMPTS; ++attempt) {
+    const __u32 cookie = synward_cookie_make_again(begun, 1000, 3, data, attempt);
+    EXPECT_EQ(synward_cookie_data(cookie), data);
+    EXPECT_EQ(std::ranges::count(all, cookie >> 8), 0);
+    all.push_back(cookie >> 8);
+  }
 }
 
 TEST(Cookie, DataBitsComeBackFromEveryMac) {

@@ -6,6 +6,7 @@
 
 __u32 synward_c_cookie(const struct synward_cookie_key* key, const struct synward_tuple* tuple,
                        const __u32 numbers[3], const struct synward_client_offer* offer);
+__u32 synward_c_cookie_again(const struct synward_cookie_key* key, __u32 epoch, __u8 attempt);
 __u32 synward_c_tsval(__u32 clock, const struct synward_client_offer* offer);
 __u32 synward_c_redeem(__u32 cookie, __u32 tsecr);
 
@@ -14,6 +15,14 @@ __u32 synward_c_cookie(const struct synward_cookie_key* key, const struct synwar
                        const __u32 numbers[3], const struct synward_client_offer* offer) {
   return synward_cookie_make(synward_cookie_begin(key, tuple, numbers[1]), numbers[0], numbers[2],
                              synward_cookie_encode(offer, numbers[1]));
+}
+
+/* Of an empty tuple, client ISN 1000, promise 3, data 0x5a. */
+__u32 synward_c_cookie_again(const struct synward_cookie_key* key, __u32 epoch, __u8 attempt) {
+  const struct synward_tuple tuple = {{0, 0}, {0, 0}, 0, 0, 0};
+
+  return synward_cookie_make_again(synward_cookie_begin(key, &tuple, epoch), 1000, 3, 0x5a,
+                                   attempt);
 }
 
 __u32 synward_c_tsval(__u32 clock, const struct synward_client_offer* offer) {
