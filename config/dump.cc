@@ -69,6 +69,7 @@ void dump_splice(std::string& text, const Splice& splice) {
   text += fmt::format("  connections: {}\n", splice.connections);
   text += fmt::format("  connect_timeout: {}\n", format_duration(splice.connect_timeout));
   text += fmt::format("  idle: {}\n", format_duration(splice.idle));
+  text += fmt::format("  half_closed_idle: {}\n", format_duration(splice.half_closed_idle));
   text += fmt::format("  early_data: {{per_connection: {}, total: {}}}\n",
                       format_size(splice.early_data.per_connection_bytes),
                       format_size(splice.early_data.total_bytes));
@@ -89,9 +90,10 @@ std::string dump(const Settings& settings) {
   dump_half_open(text, settings.half_open);
   text += fmt::format("cookies: {{key_file: {}}}\n", in_quotes(settings.cookies.key_file));
   dump_splice(text, settings.splice);
-  text += fmt::format("shield: {{mode: {}, tracked_syns: {}/s}}\n",
+  text += fmt::format("shield: {{mode: {}, tracked_syns: {}/s, unknown_segments: {}/s}}\n",
                       shield_mode_words.name_of(settings.shield.mode),
-                      settings.shield.tracked_syns_per_second);
+                      settings.shield.tracked_syns_per_second,
+                      settings.shield.unknown_segments_per_second);
   text += fmt::format("workers: {}\n", number_or(settings.workers, "auto"));
   text += fmt::format("queue_start: {}\n", settings.queue_start);
   text += fmt::format("mark: {}\n", format_mark(settings.mark));

@@ -39,11 +39,13 @@ inline constexpr AbsolutePath key_file{4095};  // PATH_MAX - 1
 inline constexpr NumberIn connections{1, 16'777'216};
 inline constexpr DurationIn connect_timeout{100ms, 60s};
 inline constexpr DurationIn idle{1s, 168h};
+inline constexpr DurationIn half_closed_idle{1s, 168h};
 inline constexpr SizeIn early_data_per_connection{1024, 1ULL << 20};
 inline constexpr SizeIn early_data_total{1024, 1ULL << 40};
 inline constexpr DurationIn adopt{0s, 24h};
 
 inline constexpr RateIn tracked_syns{1, 100'000'000};
+inline constexpr RateIn shield_unknown_segments{1, 100'000'000};
 
 inline constexpr NumberOr workers{"auto", {1, 64}};
 inline constexpr NumberIn queue_start{0, 65534};

@@ -84,6 +84,7 @@ Origin read_splice(Section& root, Splice& splice) {
   const auto connections = section->read("connections", range::connections, splice.connections);
   section->read("connect_timeout", range::connect_timeout, splice.connect_timeout);
   section->read("idle", range::idle, splice.idle);
+  section->read("half_closed_idle", range::half_closed_idle, splice.half_closed_idle);
   read_early_data(*section, splice.early_data);
   section->read("unknown_segments", unknown_segments_words, splice.unknown_segments);
   section->read("adopt", range::adopt, splice.adopt);
@@ -96,6 +97,8 @@ void read_shield(Section& root, Shield& shield) {
   if (!section) return;
   section->read("mode", shield_mode_words, shield.mode);
   section->read("tracked_syns", range::tracked_syns, shield.tracked_syns_per_second);
+  section->read("unknown_segments", range::shield_unknown_segments,
+                shield.unknown_segments_per_second);
   section->finish();
 }
 

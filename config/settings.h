@@ -77,6 +77,7 @@ struct Splice {
   std::uint32_t connections = 262144;
   milliseconds connect_timeout{5000};
   milliseconds idle{7'800'000};  // 2h10m, longer than the first keep-alive (RFC 5382 REQ-5)
+  milliseconds half_closed_idle{600'000};
   EarlyData early_data;
   UnknownSegments unknown_segments = UnknownSegments::drop;
   milliseconds adopt{600'000};
@@ -85,7 +86,8 @@ struct Splice {
 
 struct Shield {
   ShieldMode mode = ShieldMode::automatic;
-  std::uint32_t tracked_syns_per_second = 20000;  // per CPU
+  std::uint32_t tracked_syns_per_second = 20000;  // per CPU, as is the next one
+  std::uint32_t unknown_segments_per_second = 20000;
   bool operator==(const Shield&) const = default;
 };
 

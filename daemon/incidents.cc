@@ -22,6 +22,11 @@ constexpr std::array<std::string_view, backend_failure_count> failure_texts{
     "refused {} connection(s) in {} s", "did not answer for {} connection(s) in {} s",
     "was unreachable for {} connection(s) in {} s"};
 
+// By GaveWay.
+constexpr std::array<std::string_view, 2> gave_way_texts{
+    "silent connection(s) ended before their time: {} in {} s",
+    "connection(s) of a network or service above its share ended: {} in {} s"};
+
 template <typename Read>
 std::uint64_t sum(const IncidentView& view, std::size_t service, Read read) {
   std::uint64_t total = 0;
@@ -82,6 +87,10 @@ void Incidents::look_at_service(const IncidentView& view, std::size_t index) {
   for (const Reason reason : bounds) {
     count(fmt::format("{}: {}", names.name, reason_name(reason)), reasons.at(reason),
           fmt::format("dropped {{}} packet(s) in {{}} s: {}", reason_text(reason)));
+  }
+  for (std::size_t w = 0; w < gave_way_texts.size(); ++w) {
+    count(fmt::format("{}: splice.connections is nearly reached,", names.name),
+          of([w](auto& c) { return c.connections_gave_way.at(w).value(); }), gave_way_texts.at(w));
   }
   for (std::size_t b = 0; b < names.backends.size(); ++b) {
     for (std::size_t f = 0; f < failure_texts.size(); ++f) {

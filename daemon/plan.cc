@@ -91,6 +91,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.connections = std::max(share(settings.splice.connections, workers, worker), 1U);
   result.connect_timeout = settings.splice.connect_timeout;
   result.idle = settings.splice.idle;
+  result.half_closed_idle = settings.splice.half_closed_idle;
   result.early_data_per_connection =
       static_cast<std::uint32_t>(settings.splice.early_data.per_connection_bytes);
   result.early_data_total =

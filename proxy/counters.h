@@ -99,13 +99,16 @@ enum class CloseReason : std::uint8_t {
   idle,
   backend_refused,
   backend_timeout,
-  shutdown
+  shutdown,
+  displaced  // by a client of another network or service, as theirs had more than its share
 };
 enum class BackendFailure : std::uint8_t { refused, timeout, unreachable };
 
 enum class LeftOut : std::uint8_t { fast_open, multipath, authentication };
 
-inline constexpr std::size_t close_reason_count = 6;
+inline constexpr std::size_t close_reason_count = 7;
+// Why a connection gave way to others, as the table was filling.
+enum class GaveWay : std::uint8_t { silence, share };
 inline constexpr std::size_t backend_failure_count = 3;
 
 // Per backend of a service. A transparent service has one per listen address.
@@ -135,6 +138,7 @@ struct ServiceCounters {
   std::array<std::array<Gauge, tcp::state_count>, 2> connections;
   Counter connections_spliced;
   std::array<Counter, close_reason_count> connections_closed;  // by CloseReason
+  std::array<Counter, 2> connections_gave_way;                 // by GaveWay
 
   // Spliced segments: [Direction].
   std::array<Counter, 2> segment_retransmits, segments_translated, bytes_translated;

@@ -21,8 +21,9 @@ constexpr string_view redeem_sources[] = {"queue", "cookie"};
 constexpr string_view reject_reasons[] = {"mac", "replayed"};
 constexpr string_view options_left_out[] = {"fast_open", "multipath", "authentication"};
 constexpr string_view close_reasons[] = {
-    "fin", "reset", "idle", "backend_refused", "backend_timeout", "shutdown"};
+    "fin", "reset", "idle", "backend_refused", "backend_timeout", "shutdown", "displaced"};
 static_assert(std::size(close_reasons) == close_reason_count);
+constexpr string_view ways_given[] = {"silence", "share"};
 constexpr string_view failure_reasons[] = {"refused", "timeout", "unreachable"};
 static_assert(std::size(failure_reasons) == backend_failure_count);
 constexpr string_view drop_reasons[] = {
@@ -151,6 +152,12 @@ constexpr Metric metrics[] = {
      {service, {"reason", close_reasons}},
      "Connections that ended.",
      per_service_by_label<&S::connections_closed>},
+    {"synward_connections_gave_way_total",
+     counter,
+     {service, {"cause", ways_given}},
+     "Connections ended before their time as the table was filling: silent, or of a network or "
+     "service above its share.",
+     per_service_by_label<&S::connections_gave_way>},
     {"synward_segment_retransmits_total",
      counter,
      {service, direction},

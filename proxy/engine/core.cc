@@ -39,6 +39,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
       early_data_by_prefix(settings.hash_key),
+      flows_by_prefix(settings.hash_key),
       abandoned(settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
       answers(settings.hash_key) {
@@ -69,6 +70,9 @@ void Core::add_services(const EngineSettings& wanted, Instant now) {
 }
 
 void Core::set_limits() {
+  const auto configured = static_cast<std::uint32_t>(std::ranges::count_if(
+      settings.services, [](const auto& service) { return !service.listens.empty(); }));
+  service_share = std::max(flows.capacity() / std::max(configured, 1U), 1U);
   for (std::size_t i = 0; i < settings.services.size(); ++i) {
     services[i].synacks.set_rate(settings.services[i].synacks_per_prefix);
   }

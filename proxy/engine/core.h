@@ -28,6 +28,7 @@ struct ServiceState {
   flood::Admission admission;
   flood::PrefixLimit synacks;  // D3
   ServiceCounters& counters;
+  std::uint32_t open_flows = 0;
 };
 
 // O3: a source prefix that holds so much of the early data is told to wait, by windows of zero.
@@ -54,10 +55,13 @@ struct Core {
   flow::FlowTable flows;
   handshake::EarlyData early_data;
   flow::PrefixCounters early_data_by_prefix;  // bytes of blocks
+  flow::PrefixCounters flows_by_prefix;       // open ones
   backend::AbandonedSyns abandoned;
   flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;
   std::uint32_t provisional_flows = 0;  // T6
+  std::uint32_t service_share = 0;      // of open flows, where others want in
+  std::uint32_t share_hand = 0;         // where the search for one above its share goes on
   // O3: whose cookie is redeemed before that may have been told a window of zero.
   Instant zero_windows_until{};
   flood::AnswerLimit answers;  // to segments of no connection

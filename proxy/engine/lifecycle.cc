@@ -3,6 +3,7 @@
 // How a flow begins, looks for its backend, and ends.
 #include <algorithm>
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 #include "proxy/engine/step_adopt.h"
 
@@ -143,6 +144,7 @@ Flow* open_flow(Core& core, const flow::ConnectionKey& key) {
   flow->connection.backend.state = State::listen;
   gauge(counters, Side::client, State::established).add(1);
   gauge(counters, Side::backend, State::listen).add(1);
+  count_open(core, *flow, true);
   return flow;
 }
 
@@ -201,6 +203,7 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
     set_state(core, flow, Side::client, State::closed);
     set_state(core, flow, Side::backend, State::closed);
   }
+  if (flow.phase != Phase::lingering) count_open(core, flow, false);
   flow.phase = Phase::lingering;
   core.flows.linger(flow);
   core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
@@ -222,6 +225,7 @@ void release_early_data(Core& core, Flow& flow) {
 void erase_flow(Core& core, Flow& flow) {
   ServiceCounters& counters = service_of(core, flow).counters;
   if (is_provisional(flow)) --core.provisional_flows;
+  if (flow.phase != Phase::lingering) count_open(core, flow, false);
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
   release_early_data(core, flow);

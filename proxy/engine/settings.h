@@ -31,6 +31,7 @@ struct EngineSettings {
   std::uint32_t connections = 131072;  // on this worker
   Duration connect_timeout = std::chrono::seconds(5);
   Duration idle = std::chrono::hours(2);
+  Duration half_closed_idle = std::chrono::minutes(10);
   std::uint32_t early_data_per_connection = 16 * 1024;
   std::uint64_t early_data_total = 32 * 1024 * 1024;
   std::uint32_t server_mtu = 1500;  // of the smallest link to a backend

@@ -3,6 +3,7 @@
 // Step: a client's SYN is answered with a challenge, remembered if there is room (H1..H3).
 #include <algorithm>
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 
 namespace synward::engine {
@@ -58,14 +59,6 @@ void count_left_out(ServiceCounters& counters, const wire::TcpOptions& options) 
   count(options.fast_open, LeftOut::fast_open);
   count(options.multipath, LeftOut::multipath);
   count(options.authenticated, LeftOut::authentication);
-}
-
-// T4: a client must not believe in a connection that cannot be had. Challenges that are under way
-// will want places too; for how many of them nobody knows, since most may be spoofed.
-bool place_is_left(const Core& core) {
-  const std::uint32_t places =
-      core.flows.capacity() - core.flows.size() + core.flows.lingering_count();
-  return places > core.flows.capacity() / 64;
 }
 
 // O3: a prefix that holds its share of early data is to wait for its servers.
@@ -128,7 +121,8 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   }
   // Its service is gone: new connections are the servers' own matter.
   if (core.directory.listen(arrival.key.listen).retired) return pass();
-  if (!place_is_left(core)) {
+  // T4: a client must not believe in a connection that cannot be had.
+  if (!place_is_left(core, arrival)) {
     return drop(arrival, synward_reason_flow_table_full);
   }
   if (!service.synacks.allows(arrival.key.client, arrival.now)) {

@@ -4,6 +4,7 @@
 // or by its cookie alone (S1), and opens exactly one connection (S2).
 #include <optional>
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 
 namespace synward::engine {
@@ -101,6 +102,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
   }
 
   Flow* flow = open_flow(core, arrival.key);
+  if (flow == nullptr && make_room(core, arrival)) flow = open_flow(core, arrival.key);
   if (flow == nullptr) {
     // It believes in a connection that cannot be had (T4).
     refuse(core, arrival);

@@ -2,6 +2,7 @@
 //
 // Step: a segment of a joined connection. Tracked first (RFC 9293 3.10.7.4: acceptance before
 // everything), then translated, then sent on its way.
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 #include "proxy/engine/step_adopt.h"
 
@@ -75,6 +76,16 @@ void watch_reset(Core& core, const Arrival& arrival, Flow& flow, tcp::Outcome ou
   }
 }
 
+bool closes(const tcp::Connection& before, const tcp::Connection& now) {
+  return before.client.fin_sent != now.client.fin_sent ||
+         before.backend.fin_sent != now.backend.fin_sent;
+}
+
+// Its timeout may be a shorter one from now on (T4).
+void watch_half_closed(Core& core, Flow& flow, Instant now) {
+  if (now + idle_timeout(core, flow) < flow.deadline) watch_idle(core, flow, now);
+}
+
 }  // namespace
 
 tcp::Seen seen(const Flow& flow, Side from, const wire::Segment& segment) {
@@ -123,6 +134,7 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
     // There is nothing proven to protect in a provisional flow.
     const bool unproven = is_provisional(flow) && outcome == tcp::Outcome::possible_reset;
     if (!unproven) watch_reset(core, arrival, flow, outcome);
+    if (closes(before, flow.connection)) watch_half_closed(core, flow, arrival.now);
     if (outcome == tcp::Outcome::reset || disowned || unproven) {
       // What comes there next may be another's, who is not to find it lingering.
       is_provisional(flow) ? erase_flow(core, flow)

@@ -2,6 +2,7 @@
 //
 // What happens because nothing happened: challenges are repeated and forgotten, backends asked
 // again, idle connections ended, ended ones forgotten.
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 #include "proxy/engine/step_adopt.h"
 
@@ -47,22 +48,21 @@ void backend_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
 }
 
 void maybe_idle(Core& core, Flow& flow, Instant now, Outbox& out) {
-  const Instant idle_at = flow.last_segment + core.settings.idle;
-  if (now < idle_at) {
-    watch_idle(core, flow, now);
+  if (now - flow.last_segment >= idle_timeout(core, flow)) {
+    end_silent(core, flow, now, out);
     return;
   }
-  reset_client(core, flow, out);
-  reset_backend(core, flow, out);
-  end_flow(core, flow, CloseReason::idle, now);
+  if (spoke_since_look(flow)) core.flows.touch(flow);
+  watch_idle(core, flow, now);
 }
 
 }  // namespace
 
-// A look every minute: a shorter timeout, after a reload, holds for those that are idle already.
+// A look every minute: a shorter timeout, after a reload or as the table fills, holds for those
+// that are idle already.
 void watch_idle(Core& core, Flow& flow, Instant now) {
-  constexpr std::chrono::seconds look_every{60};
-  core.flows.arm(flow, now, std::min(flow.last_segment + core.settings.idle, now + look_every));
+  core.flows.arm(flow, now,
+                 std::min(flow.last_segment + idle_timeout(core, flow), now + look_every));
 }
 
 void half_open_timers(Core& core, Instant now, Outbox& out) {

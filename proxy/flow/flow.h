@@ -71,7 +71,7 @@ struct Flow {
   std::uint32_t backend_tsval = 0;    // of the backend's SYN-ACK
   HeldData early;
   std::uint32_t timer_next = no_index, timer_prev = no_index;
-  std::uint32_t linger_next = no_index, linger_prev = no_index;
+  std::uint32_t list_next = no_index, list_prev = no_index;  // of open, or of lingering flows
   std::uint32_t backend_next = 0;  // as hash_next, of those found by their backend
   Instant backend_syn_at{};        // first SYN to the present backend
   Instant connect_deadline{};

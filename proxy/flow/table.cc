@@ -14,14 +14,17 @@ FlowTable::FlowTable(std::uint32_t capacity, const HashKey& key, Instant start)
 
 Flow* FlowTable::insert(const ConnectionKey& key) {
   Flow* const flow = flows_.insert(key);
-  if (flow != nullptr) flow->live = true;
+  if (flow == nullptr) return nullptr;
+  flow->live = true;
+  open_.push_back(flows_.data(), flows_.index_of(*flow));
   return flow;
 }
 
 void FlowTable::erase(Flow& flow) {
   disarm(flow);
-  unlinger(flow);
   unset_backend(flow);
+  list_of(flow).remove(flows_.data(), flows_.index_of(flow));
+  if (flow.lingering) --lingering_count_;
   flow.live = false;
   flows_.erase(flow);
 }
@@ -55,16 +58,21 @@ void FlowTable::unset_backend(Flow& flow) {
 
 void FlowTable::linger(Flow& flow) {
   if (flow.lingering) return;
+  const std::uint32_t index = flows_.index_of(flow);
+  open_.remove(flows_.data(), index);
   flow.lingering = true;
   ++lingering_count_;
-  lingering_.push_back(flows_.data(), flows_.index_of(flow));
+  lingering_.push_back(flows_.data(), index);
 }
 
-void FlowTable::unlinger(Flow& flow) {
-  if (!flow.lingering) return;
-  flow.lingering = false;
-  --lingering_count_;
-  lingering_.remove(flows_.data(), flows_.index_of(flow));
+void FlowTable::touch(Flow& flow) {
+  const std::uint32_t index = flows_.index_of(flow);
+  open_.remove(flows_.data(), index);
+  open_.push_back(flows_.data(), index);
+}
+
+Flow* FlowTable::first_open() {
+  return open_.empty() ? nullptr : &flows_[open_.first()];
 }
 
 Flow* FlowTable::next(std::uint32_t& place) {

@@ -11,9 +11,9 @@
 namespace synward::flow {
 
 // Connections by who and which listen, and by who and which backend: fixed capacity, keyed hash,
-// one timer each, and the list of those that have ended and only linger (TIME-WAIT, CLOSED), oldest
-// first, to be recycled when the table is full (T4). A flow stays at its address until it is
-// erased.
+// one timer each. Those that have ended and only linger (TIME-WAIT, CLOSED) are in a list, oldest
+// first, to be recycled when the table is full (T4); all others in one by their last touch(), to
+// give way. A flow stays at its address until it is erased.
 class FlowTable {
  public:
   FlowTable(std::uint32_t capacity, const HashKey& key, Instant start);
@@ -30,10 +30,12 @@ class FlowTable {
   Flow* insert(const ConnectionKey& key);
   void erase(Flow& flow);  // disarms, unlinks
 
-  void linger(Flow& flow);    // to the end of the lingering list; no effect if it is there
-  void unlinger(Flow& flow);  // a TIME-WAIT that was reopened (T3); no effect if not there
-  Flow* oldest_lingering();   // nullptr if none
+  void linger(Flow& flow);   // to the end of the lingering list; no effect if it is there
+  Flow* oldest_lingering();  // nullptr if none
   std::uint32_t lingering_count() const { return lingering_count_; }
+  void touch(Flow& flow);  // an open one: to the end of their list, as a new one is
+  Flow* first_open();      // of that list; nullptr if none
+  std::uint32_t open_count() const { return size() - lingering_count_; }
 
   // Any deadline: one beyond the wheel's horizon fires early, and pop_expired re-arms it itself.
   // Sets flow.deadline.
@@ -63,7 +65,9 @@ class FlowTable {
   KeyedPool<Flow> flows_;
   ZeroedArray<std::uint32_t> backend_buckets_;  // index + 1; 0: empty
   TimerWheel<Flow> timers_;
-  IndexList<Flow, &Flow::linger_next, &Flow::linger_prev> lingering_;
+  using List = IndexList<Flow, &Flow::list_next, &Flow::list_prev>;
+  List& list_of(const Flow& flow) { return flow.lingering ? lingering_ : open_; }
+  List open_, lingering_;
   std::uint32_t lingering_count_ = 0;
 };
 

@@ -31,9 +31,10 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
        .limits = {.synacks_per_prefix = 0}});
   settings.half_open = {64, 10ms, 8, 100, 99};
   settings.cookies.key_file = "/tmp/key";
-  settings.splice = {SpliceEngine::userspace, 16'777'216, 60s, 3'661'001ms, {1 << 20, 1ULL << 40},
-                     UnknownSegments::reset,  0ms};
-  settings.shield = {ShieldMode::off, 1};
+  settings.splice = {
+      SpliceEngine::userspace, 16'777'216, 60s, 3'661'001ms, 1s, {1 << 20, 1ULL << 40},
+      UnknownSegments::reset,  0ms};
+  settings.shield = {ShieldMode::off, 1, 2};
   settings.workers = 64;
   settings.queue_start = 0;
   settings.mark = {1, 0xffffffff};
@@ -65,9 +66,9 @@ TEST(ConfigDump, ShowsUnitsAsInTheFile) {
   for (const auto* const line :
        {"    limits: {synacks_per_prefix: 1000/s}\n", "  synack_timeout: 1s\n",
         "  high_watermark: 80%\n", "  idle: 2h10m\n",
-        "  early_data: {per_connection: 16KiB, total: 64MiB}\n",
-        "shield: {mode: auto, tracked_syns: 20000/s}\n", "workers: auto\n",
-        "mark: 0x53590000/0xffff0000\n", "realtime: off\n"}) {
+        "  early_data: {per_connection: 16KiB, total: 64MiB}\n", "  half_closed_idle: 10m\n",
+        "shield: {mode: auto, tracked_syns: 20000/s, unknown_segments: 20000/s}\n",
+        "workers: auto\n", "mark: 0x53590000/0xffff0000\n", "realtime: off\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line;
   }
 }

@@ -73,18 +73,19 @@ TEST(ConfigLoad, ReadsEveryKey) {
       "  low_watermark: 5%}\n"
       "cookies: {key_file: /tmp/key}\n"
       "splice: {engine: userspace, connections: 7, connect_timeout: 1s500ms, idle: 1s,\n"
+      "  half_closed_idle: 2s,\n"
       "  early_data: {per_connection: 1KiB, total: 1GiB}, unknown_segments: reset, adopt: 0s}\n"
-      "shield: {mode: off, tracked_syns: 5/s}\n"
+      "shield: {mode: off, tracked_syns: 5/s, unknown_segments: 6/s}\n"
       "workers: 3\nqueue_start: 100\nmark: 0x10/255\nrealtime: 50\n"
       "on_overload: pass\non_exit: pass\n"
       "metrics: {listen: 0.0.0.0:80}\ncontrol: {socket: /tmp/socket}\n"));
   const HalfOpen half_open{10, 200ms, 2, 60, 5};
   EXPECT_EQ(settings.half_open, half_open);
   EXPECT_EQ(settings.cookies.key_file, "/tmp/key");
-  const Splice splice{SpliceEngine::userspace, 7,  1500ms, 1s, {1024, 1 << 30},
+  const Splice splice{SpliceEngine::userspace, 7,  1500ms, 1s, 2s, {1024, 1 << 30},
                       UnknownSegments::reset,  0ms};
   EXPECT_EQ(settings.splice, splice);
-  EXPECT_EQ(settings.shield, (Shield{ShieldMode::off, 5}));
+  EXPECT_EQ(settings.shield, (Shield{ShieldMode::off, 5, 6}));
   EXPECT_EQ(settings.workers, 3U);
   EXPECT_EQ(settings.queue_start, 100);
   EXPECT_EQ(settings.mark, (Mark{0x10, 255}));

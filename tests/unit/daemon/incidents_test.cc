@@ -82,6 +82,16 @@ TEST_F(IncidentsTest, OneKindDoesNotSilenceAnother) {
                    "can take"}));
 }
 
+TEST_F(IncidentsTest, WhoGaveWayInAFullTableIsTold) {
+  at(1);
+  workers[0].services[0].connections_gave_way[0].add(3);
+  workers[1].services[0].connections_gave_way[1].add(2);
+  EXPECT_EQ(texts_at(2), (Texts{"web: splice.connections is nearly reached, silent connection(s) "
+                                "ended before their time: 3 in 1 s",
+                                "web: splice.connections is nearly reached, connection(s) of a "
+                                "network or service above its share ended: 2 in 1 s"}));
+}
+
 TEST_F(IncidentsTest, AFewPacketsThatClientsSentWrongStayInTheMetrics) {
   at(1);
   for (int second = 2; second < 20; ++second) {

@@ -30,7 +30,7 @@ class RandomTraffic : public ::testing::TestWithParam<std::uint32_t>, public Har
     settings.connections = settings.backlog = 8;
     settings.early_data_total = 16 * 2048;
     settings.early_data_per_connection = 4096;
-    settings.idle = seconds(70);
+    settings.idle = settings.half_closed_idle = seconds(70);
     settings.reset_unknown_segments = one_in(3);
     if (one_in(4)) {
       settings.adopt_until = now + seconds(600);

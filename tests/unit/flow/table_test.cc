@@ -96,14 +96,25 @@ TEST_F(FlowTableTest, the_oldest_lingering_is_the_first_that_ended) {
   for (std::uint32_t i = 0; i < 5; ++i) table.insert(spread_key(i));
   for (const std::uint32_t ended : {3U, 0U, 4U, 1U}) table.linger(*table.find(spread_key(ended)));
   table.linger(*table.find(spread_key(3)));  // no effect: it keeps its place
-  table.unlinger(*table.find(spread_key(0)));
-  table.unlinger(*table.find(spread_key(2)));  // never lingered
-  for (const std::uint32_t expected : {3U, 4U, 1U}) {
+  for (const std::uint32_t expected : {3U, 0U, 4U, 1U}) {
     ASSERT_EQ(table.oldest_lingering(), table.find(spread_key(expected)));
     table.erase(*table.oldest_lingering());
   }
   EXPECT_EQ(table.oldest_lingering(), nullptr);
-  EXPECT_EQ(table.size(), 2U);
+  EXPECT_EQ(table.open_count(), 1U);
+}
+
+TEST_F(FlowTableTest, open_flows_are_in_the_order_of_their_last_touch) {
+  for (std::uint32_t i = 0; i < 5; ++i) table.insert(spread_key(i));
+  table.touch(*table.find(spread_key(0)));
+  table.touch(*table.find(spread_key(4)));  // the last: no effect
+  table.linger(*table.find(spread_key(2)));
+  for (const std::uint32_t expected : {1U, 3U, 0U, 4U}) {
+    ASSERT_EQ(table.first_open(), table.find(spread_key(expected)));
+    table.erase(*table.first_open());
+  }
+  EXPECT_EQ(table.first_open(), nullptr);
+  EXPECT_EQ(table.open_count(), 0U);
 }
 
 TEST_F(FlowTableTest, an_idle_timeout_of_two_hours_is_popped_once_and_when_due) {

@@ -156,7 +156,8 @@ TEST(Collector, EverySeriesExistsAtZeroFromTheStart) {
   EXPECT_EQ(series.at("synward_dropped_packets_total"), (2 + 1) * synward_reason_count);
   EXPECT_EQ(series.at("synward_backend_failures_total"), 3 * 3);
   EXPECT_EQ(series.at("synward_cookies_redeemed_total"), 2 * 2);
-  EXPECT_EQ(series.at("synward_connections_closed_total"), 2 * 6);
+  EXPECT_EQ(series.at("synward_connections_closed_total"), 2 * 7);
+  EXPECT_EQ(series.at("synward_connections_gave_way_total"), 2 * 2);
   EXPECT_EQ(series.at("synward_connections_spliced_total"), 2 * 2);
   EXPECT_EQ(series.at("synward_half_open_displaced_total"), 2);
   EXPECT_EQ(series.at("synward_queue_dropped_total"), 2 * 2);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// T4: who gives way when the table of connections fills. Seen by proxy/engine only.
+#pragma once
+#include "proxy/engine/core.h"
+
+namespace synward::engine {
+
+inline constexpr std::chrono::seconds look_every{60};  // at each connection: has it been silent?
+// A flow begins to be open, or ceases to.
+void count_open(Core& core, const flow::Flow& flow, bool begins);
+// How long it may be silent: its timeout, shorter where the table fills (T4).
+Duration idle_timeout(const Core& core, const flow::Flow& flow);
+// The timer waits for the next look.
+bool spoke_since_look(const flow::Flow& flow);
+void end_silent(Core& core, flow::Flow& flow, Instant now, Outbox& out);
+// For a client that wants in: there is a place, or one is made.
+bool place_is_left(Core& core, const Arrival& arrival);
+// A connection that is silent, or above its share, gives way; false if there is none.
+bool make_room(Core& core, const Arrival& arrival);
+
+}  // namespace synward::engine
