@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
-#include "daemon/io/interfaces.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -69,16 +69,14 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
   // 1. What must be there: capabilities, interfaces. What should be, is said.
   if (auto checked = check_watchdog(); !checked) return std::unexpected(checked.error());
   if (auto checked = check_host(settings); !checked) return std::unexpected(checked.error());
-  for (const std::string& warning : host_warnings(settings)) service::log_warning("{}", warning);
+  daemon->warn_of_obstacles();
 
   // 2. The key, and the clock that epochs are counted by.
   const auto key = load_or_create_key(settings.cookies.key_file);
   if (!key) return std::unexpected(key.error());
   daemon->clock_ = std::make_unique<ClockAnchor>(settings.cookies.key_file, io::wall_offset());
   HostFacts& host = daemon->host_;
-  host = {.server_mtu = smallest_mtu(settings.interfaces.server),
-          .own_addresses = io::host_addresses(),
-          .broadcasts = io::host_broadcasts(),
+  host = {.network = {},
           .master_key = *key,
           .wall_offset = daemon->clock_->offset(),
           .hash_key = random_hash_key(),
@@ -86,6 +84,8 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
           .steering_seed = static_cast<std::uint32_t>(random_hash_key()[0]),
           .first_start = read_first_start(first_start_path, io::now())};
   daemon->remember_spent_cookies();
+
+  if (auto watching = daemon->start_watching(); !watching) return std::unexpected(watching.error());
 
   // 3. What the servers accept, before anybody is promised anything.
   daemon->offers_ = std::make_unique<OfferKeeper>(settings, daemon->layout_, host);
@@ -97,7 +97,6 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
     return std::unexpected(started.error());
   }
   if (auto started = daemon->start_metrics(); !started) return std::unexpected(started.error());
-  daemon->choose_reply_path();
   auto ruleset =
       io::Ruleset::install(ruleset_plan(settings, daemon->layout_, host, daemon->workers_count_));
   if (!ruleset) return std::unexpected(ruleset.error());
@@ -134,9 +133,19 @@ void Daemon::tell_start() const {
       parts.reassembly == io::Reassembly::xt_socket ? ", fragments put together by xt_socket" : "");
 }
 
+// Watched first, then read: what changes meanwhile is read again.
+Result Daemon::start_watching() {
+  auto watch = io::NetworkWatch::open();
+  if (!watch)
+    return std::unexpected(
+        fmt::format("cannot follow links and addresses: {}", std::strerror(watch.error())));
+  network_watch_.emplace(std::move(*watch));
+  network_changed_ = !find_interfaces() || !read_network(settings_, host_.network);
+  return {};
+}
+
 Result Daemon::start_workers() {
   directives_.realtime = settings_.realtime;
-  find_interfaces();
   try {
     for (unsigned index = 0; index < workers_count_; ++index) {
       if (auto opened = open_worker(index); !opened) return opened;
@@ -197,20 +206,21 @@ Result Daemon::start_metrics() {
   return {};
 }
 
-void Daemon::choose_reply_path() {
-  for (const std::string& obstacle : reply_in_place_obstacles(settings_)) {
-    directives_.reply_in_place = false;
-    reply_path_.possible = false;
-    service::log_warning("challenges go by raw socket, which is slower: {}", obstacle);
-  }
-}
-
+// By the clock: signals may come much faster than turns, and each wakes us.
 bool Daemon::run(service::Signals& signals) {
-  for (unsigned turns = 0;; ++turns) {
+  Instant turn_at = io::now();
+  Instant second_at = turn_at;
+  for (;;) {
     const auto signal = signals.wait(turn);
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) reload();
-    if (turns % 4 == 0) every_second();
+    const Instant now = io::now();
+    if (now < turn_at) continue;
+    turn_at = now + turn;
+    if (now >= second_at) {
+      second_at = now + std::chrono::seconds(1) - turn / 2;
+      every_second();
+    }
     every_turn();
   }
   return stop();

@@ -5,11 +5,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "config/settings.h"
 #include "daemon/incidents.h"
+#include "daemon/io/network_watch.h"
 #include "daemon/io/nfqueue.h"
 #include "daemon/io/ruleset.h"
 #include "daemon/key_file.h"
@@ -39,11 +41,11 @@ class Daemon {
 
  private:
   Daemon(const config::Settings& settings, std::string config_file);
+  std::expected<void, std::string> start_watching();
   void remember_spent_cookies();
   std::expected<void, std::string> start_workers();
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
-  void choose_reply_path();
   void tell_start() const;
   std::vector<metrics::QueueSample> queue_samples() const;
 
@@ -59,10 +61,16 @@ class Daemon {
   void every_second();
   void tell_status();
   void tell_incidents();
-  void find_interfaces();
   void watch_reply_path();
   void renew_offers();
   std::optional<std::string> examine() const;
+
+  // --- network.cc ---
+  void follow_network();
+  void tell_network(NetworkFacts facts);
+  void renew_rules();
+  bool find_interfaces();  // false: to be tried again
+  void warn_of_obstacles();
 
   config::Settings settings_;
   const std::string config_file_;
@@ -71,6 +79,10 @@ class Daemon {
   ServiceLayout layout_;
   HostFacts host_;
   std::optional<flow::ZeroedArray<handshake::SpentCookies::Bucket>> spent_cookies_;
+  std::optional<io::NetworkWatch> network_watch_;
+  bool network_changed_ = false;  // and not read yet
+  bool rules_outdated_ = false;
+  std::set<std::string> warned_;  // of what is in the way of answers, since the last reload
   std::unique_ptr<ClockAnchor> clock_;
   std::unique_ptr<OfferKeeper> offers_;
   Directives directives_;

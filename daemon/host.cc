@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "daemon/io/checks.h"
 #include "daemon/io/interfaces.h"
@@ -16,7 +18,7 @@ io::NetworkPlan network_plan(const config::Settings& settings) {
                        .bridges = {},
                        .listens = {},
                        .transparent = {},
-                       .own = io::host_addresses(),
+                       .own = io::read_host_addresses().value_or(io::HostAddresses{}).own,
                        .unroutable = {},
                        .translates = false};
   std::ranges::copy_if(plan.client_interfaces, std::back_inserter(plan.bridges), io::is_bridge);
@@ -73,13 +75,18 @@ std::vector<std::string> reply_in_place_obstacles(const config::Settings& settin
   return sentences(io::in_place_obstacles(network_plan(settings)));
 }
 
-std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces) {
-  constexpr std::uint32_t ethernet = 1500;
-  std::uint32_t smallest = 65535;
-  for (const std::string& name : interfaces) {
-    smallest = std::min(smallest, io::interface_mtu(name).value_or(ethernet));
+bool read_network(const config::Settings& settings, NetworkFacts& facts) {
+  auto addresses = io::read_host_addresses();
+  if (!addresses) return false;
+  facts.own_addresses = std::move(addresses->own);
+  facts.broadcasts = std::move(addresses->broadcasts);
+  std::optional<std::uint32_t> smallest;
+  for (const std::string& name : settings.interfaces.server) {
+    const auto mtu = io::interface_mtu(name);
+    if (mtu) smallest = std::min(*mtu, smallest.value_or(*mtu));
   }
-  return smallest;
+  facts.server_mtu = smallest.value_or(facts.server_mtu);
+  return true;
 }
 
 }  // namespace synward

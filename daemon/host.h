@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/plan.h"
 
 namespace synward {
 
@@ -21,6 +22,8 @@ std::vector<std::string> host_warnings(const config::Settings& settings);
 // Why a challenge cannot go back in place (kernel.md); empty if it can.
 std::vector<std::string> reply_in_place_obstacles(const config::Settings& settings);
 
-std::uint32_t smallest_mtu(const std::vector<std::string>& interfaces);
+// What links and addresses are now. False if that cannot be read; `facts` stays as it was then, and
+// so does the MTU while no server interface exists.
+bool read_network(const config::Settings& settings, NetworkFacts& facts);
 
 }  // namespace synward

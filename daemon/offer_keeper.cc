@@ -120,6 +120,11 @@ void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout&
   promised_.assign(listens_.size(), false);
 }
 
+void OfferKeeper::follow(const config::Settings& settings, const HostFacts& host) {
+  for (Listen& listen : listens_)
+    listen.unlearned = unlearned_offer(listen.endpoint, settings, host);
+}
+
 void OfferKeeper::learn_first() {
   ask(/*everyone=*/true);
   const Instant start = io::now();

@@ -35,6 +35,9 @@ class OfferKeeper {
   // was announced for the next epoch.
   bool turn(Instant now, handshake::Epoch present);
 
+  // The servers' links are others: what they bound is offered at the next turn.
+  void follow(const config::Settings& settings, const HostFacts& host);
+
   const std::vector<handshake::OfferHistory>& histories() const { return histories_; }
   const std::shared_ptr<backend::LearnedBoard>& board() const { return board_; }
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/handshake/early_data.h"
 
@@ -21,8 +22,8 @@ handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
                                         const config::Settings& settings, const HostFacts& host) {
   const std::uint32_t headers = listen.address.is_ipv4() ? 40 : 60;
   handshake::ServiceOffer offer;
-  offer.mss = static_cast<std::uint16_t>(
-      std::clamp<std::uint32_t>(host.server_mtu - std::min(headers, host.server_mtu), 64, 65535));
+  offer.mss = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(
+      host.network.server_mtu - std::min(headers, host.network.server_mtu), 64, 65535));
   offer.window = static_cast<std::uint16_t>(
       std::min<std::uint64_t>(settings.splice.early_data.per_connection_bytes, 65535));
   return offer;
@@ -45,7 +46,7 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
                        .backends = {},
-                       .own_addresses = host.own_addresses,
+                       .own_addresses = host.network.own_addresses,
                        .queue_start = settings.queue_start,
                        .workers = static_cast<std::uint16_t>(workers),
                        .mark = settings.mark.value,
@@ -70,6 +71,15 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
   return plan;
 }
 
+engine::HostNetwork engine_network(const NetworkFacts& network) {
+  engine::HostNetwork result{.own_addresses = network.own_addresses,
+                             .server_mtu = network.server_mtu};
+  // Not in the rules: there own addresses are what servers may talk to unseen (F3).
+  result.own_addresses.insert(result.own_addresses.end(), network.broadcasts.begin(),
+                              network.broadcasts.end());
+  return result;
+}
+
 engine::EngineSettings engine_settings(const config::Settings& settings,
                                        const ServiceLayout& layout, const HostFacts& host,
                                        unsigned workers, unsigned worker) {
@@ -79,10 +89,9 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
     std::uint32_t& limit = service.synacks_per_prefix;
     if (limit != 0) limit = std::max(share(limit, workers, worker), 1U);
   }
-  result.own_addresses = host.own_addresses;
-  // Not in the rules: there own addresses are what servers may talk to unseen (F3).
-  result.own_addresses.insert(result.own_addresses.end(), host.broadcasts.begin(),
-                              host.broadcasts.end());
+  auto [own_addresses, server_mtu] = engine_network(host.network);
+  result.own_addresses = std::move(own_addresses);
+  result.server_mtu = server_mtu;
   result.backlog = std::max(share(settings.half_open.backlog, workers, worker), 1U);
   result.synack_timeout = settings.half_open.synack_timeout;
   result.synack_retries = settings.half_open.synack_retries;
@@ -97,7 +106,6 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.early_data_total =
       std::max<std::uint64_t>(share(settings.splice.early_data.total_bytes, workers, worker),
                               handshake::EarlyData::memory_of(result.early_data_per_connection));
-  result.server_mtu = host.server_mtu;
   result.reset_unknown_segments =
       settings.splice.unknown_segments == config::UnknownSegments::reset;
   result.adopt_until = host.first_start.at + Duration(settings.splice.adopt);

@@ -14,11 +14,17 @@
 
 namespace synward {
 
-// What the host adds to the settings.
-struct HostFacts {
+// What may change while the daemon runs. The addresses are sorted.
+struct NetworkFacts {
   std::uint32_t server_mtu = 1500;  // the smallest of the server interfaces
   std::vector<wire::Address> own_addresses;
   std::vector<wire::Address> broadcasts;  // directed, of the networks that we are in
+  bool operator==(const NetworkFacts&) const = default;
+};
+
+// What the host adds to the settings.
+struct HostFacts {
+  NetworkFacts network;
   handshake::MasterKey master_key{};
   Duration wall_offset{};
   flow::HashKey hash_key{};
@@ -35,6 +41,7 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
 // upper bounds also after that.
 handshake::ServiceOffer unlearned_offer(const wire::Endpoint& listen,
                                         const config::Settings& settings, const HostFacts& host);
+engine::HostNetwork engine_network(const NetworkFacts& network);
 // Bounds are divided so that the workers' shares add up to what was set, but each has room for one
 // connection at least. `offers` and `learned` are the OfferKeeper's to set.
 engine::EngineSettings engine_settings(const config::Settings& settings,

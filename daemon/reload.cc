@@ -11,7 +11,6 @@
 #include "daemon/daemon.h"
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
-#include "daemon/io/interfaces.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
 
@@ -58,7 +57,8 @@ void Daemon::reload() {
   collector_->reload_finished(good);
   reload_refused_ = !good;
   if (good) {
-    for (const std::string& warning : host_warnings(settings_)) service::log_warning("{}", warning);
+    warned_.clear();
+    warn_of_obstacles();
     service::log_info("reloaded: protecting {} service(s)", settings_.services.size());
   } else {
     service::log_error("{} was not loaded: everything stays as it was", config_file_);
@@ -78,23 +78,20 @@ bool Daemon::take_over(const config::Settings& settings) {
         "restart");
     return false;
   }
-  HostFacts& host = host_;
-  host.server_mtu = smallest_mtu(settings.interfaces.server);
-  host.own_addresses = io::host_addresses();
-  host.broadcasts = io::host_broadcasts();
   ServiceLayout layout = layout_;
   layout.apply(settings.services);
-  auto offers = std::make_unique<OfferKeeper>(settings, layout, host, *offers_);
+  auto offers = std::make_unique<OfferKeeper>(settings, layout, host_, *offers_);
   offers->learn_first();
   offers->begin(handshake::epoch_at(io::now(), clock_->offset()));
 
   if (hand_to_workers(settings, layout, *offers)) {
-    const auto replaced = ruleset_->replace(ruleset_plan(settings, layout, host, workers_count_));
+    const auto replaced = ruleset_->replace(ruleset_plan(settings, layout, host_, workers_count_));
     if (replaced) {
       settings_ = settings;
       layout_ = std::move(layout);
       offers_ = std::move(offers);
       collector_->set_services(layout_.names());
+      rules_outdated_ = false;
       return true;
     }
     service::log_error("{}", replaced.error());
@@ -102,7 +99,7 @@ bool Daemon::take_over(const config::Settings& settings) {
   // Numbers that were given stay given: the workers have them.
   layout.apply(settings_.services);
   layout_ = std::move(layout);
-  offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host, *offers);
+  offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host_, *offers);
   offers_->begin(handshake::epoch_at(io::now(), clock_->offset()));
   if (!hand_to_workers(settings_, layout_, *offers_)) {
     service::log_error("and the workers cannot go back to what was: it needs restart");
@@ -114,6 +111,8 @@ bool Daemon::take_over(const config::Settings& settings) {
 bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayout& layout,
                              const OfferKeeper& offers) {
   std::uint32_t reloads = 0;
+  // First: who takes the settings takes these too, and they are for the services of both.
+  directives_.offers.give(offers.histories());
   {
     const std::lock_guard lock(directives_.mutex);
     directives_.settings.clear();
@@ -126,7 +125,6 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
     directives_.backend_counts = layout.backend_counts();
     directives_.realtime = settings.realtime;
     directives_.pass_on_overload = settings.on_overload == config::OnPressure::pass;
-    directives_.offers = offers.histories();
     reloads = directives_.reloads.fetch_add(1, std::memory_order_release) + 1;
   }
   for (const Worker& worker : workers_) worker.wake();

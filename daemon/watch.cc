@@ -9,7 +9,6 @@
 
 #include "daemon/daemon.h"
 #include "daemon/io/clock.h"
-#include "daemon/io/interfaces.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -43,34 +42,7 @@ std::vector<metrics::QueueSample> Daemon::queue_samples() const {
   return samples;
 }
 
-void Daemon::find_interfaces() {
-  std::vector<unsigned> client;
-  std::vector<unsigned> server;
-  std::optional<std::string> gone;
-  const auto& interfaces = settings_.interfaces;
-  for (const auto& [names, indices] :
-       {std::pair(&interfaces.client, &client), std::pair(&interfaces.server, &server)}) {
-    for (const std::string& name : *names) {
-      const auto index = io::interface_index(name);
-      if (!index) return;  // no descriptor left, say: what was known is the best there is
-      if (*index == 0) {
-        gone = name;
-      } else {
-        indices->push_back(*index);
-      }
-    }
-  }
-  interface_gone_ = std::move(gone);
-  // Only this thread writes them.
-  if (client == directives_.client_interfaces && server == directives_.server_interfaces) return;
-  const std::lock_guard lock(directives_.mutex);
-  directives_.client_interfaces = std::move(client);
-  directives_.server_interfaces = std::move(server);
-  directives_.interface_changes.fetch_add(1, std::memory_order_release);
-}
-
 void Daemon::every_second() {
-  find_interfaces();
   if (clock_->stepped(io::wall_offset())) {
     static service::RateLimitedLog log(service::LogLevel::warning, 3, std::chrono::minutes(1));
     log.log("the wall clock was stepped; cookies of either time are accepted for 128 s");
@@ -101,6 +73,7 @@ void Daemon::every_second() {
 }
 
 void Daemon::every_turn() {
+  follow_network();
   watch_reply_path();
   if (!restart_cures_) service::notify_watchdog();
 }
@@ -129,9 +102,7 @@ void Daemon::renew_offers() {
   if (!offers_->turn(now, handshake::epoch_at(now, clock_->offset()))) return;
   static service::RateLimitedLog log(service::LogLevel::info, 3, std::chrono::minutes(1));
   log.log("servers accept other options than before: offers change within 64 s");
-  const std::lock_guard lock(directives_.mutex);
-  directives_.offers = offers_->histories();
-  directives_.offer_changes.fetch_add(1, std::memory_order_release);
+  directives_.offers.give(offers_->histories());
 }
 
 std::optional<std::string> Daemon::examine() const {

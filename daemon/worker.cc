@@ -123,18 +123,17 @@ void Worker::take_directives(Instant now) {
     engine_.re_anchor(Duration(directives_.wall_offset.load(std::memory_order_relaxed)), now);
   }
   if (directives_.reloads.load(std::memory_order_acquire) != reloads_taken_) take_reload(now);
-  const std::uint32_t moves = directives_.interface_changes.load(std::memory_order_acquire);
-  if (moves != interface_changes_seen_) {
-    interface_changes_seen_ = moves;
-    const std::lock_guard lock(directives_.mutex);
-    client_interfaces_ = directives_.client_interfaces;
-    server_interfaces_ = directives_.server_interfaces;
-  }
-  const std::uint32_t changes = directives_.offer_changes.load(std::memory_order_acquire);
-  if (changes != offer_changes_seen_) {
-    offer_changes_seen_ = changes;
-    const std::lock_guard lock(directives_.mutex);
-    engine_.set_offers(directives_.offers);
+  directives_.interfaces.take(interfaces_);
+  if (directives_.offers.take(offers_)) engine_.set_offers(std::move(offers_.value));
+  if (directives_.network.take(network_)) take_network();
+}
+
+// Without the memory, the next turn tries again.
+void Worker::take_network() {
+  try {
+    engine_.set_network(network_.value);
+  } catch (const std::bad_alloc&) {
+    network_.change = 0;
   }
 }
 
@@ -142,12 +141,10 @@ void Worker::take_directives(Instant now) {
 void Worker::take_reload(Instant now) {
   std::unique_lock lock(directives_.mutex);
   const std::uint32_t reload = directives_.reloads.load(std::memory_order_relaxed);
-  const std::vector<std::size_t> backend_counts = directives_.backend_counts;
   const std::optional<int> realtime = directives_.realtime;
   const bool pass_on_overload = directives_.pass_on_overload;
-  // The settings have the offers of the same moment.
-  offer_changes_seen_ = directives_.offer_changes.load(std::memory_order_relaxed);
   try {
+    const std::vector<std::size_t> backend_counts = directives_.backend_counts;
     const engine::EngineSettings settings = directives_.settings[plan_.index];
     lock.unlock();
     {
@@ -279,8 +276,8 @@ void Worker::reset_connections() {
 
 engine::Ingress Worker::side_of(unsigned interface) const {
   if (interface == 0) return {.from_this_host = true};
-  return {std::ranges::find(client_interfaces_, interface) != client_interfaces_.end(),
-          std::ranges::find(server_interfaces_, interface) != server_interfaces_.end()};
+  return {std::ranges::find(interfaces_.value.client, interface) != interfaces_.value.client.end(),
+          std::ranges::find(interfaces_.value.server, interface) != interfaces_.value.server.end()};
 }
 
 }  // namespace synward

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/directive.h"
 #include "daemon/io/inject.h"
 #include "daemon/io/nfqueue.h"
 #include "proxy/engine/engine.h"
@@ -18,6 +19,12 @@ namespace synward {
 // An ordered stop takes no longer: half of the unit's TimeoutStopSec=.
 inline constexpr std::chrono::seconds stop_patience{5};
 
+// By ifindex: the rules know names, and an interface that was made anew has another number.
+struct Interfaces {
+  std::vector<unsigned> client, server;
+  bool operator==(const Interfaces&) const = default;
+};
+
 // What the main thread tells all workers. Written by it alone, read by them.
 struct Directives {
   std::atomic<bool> stop{false};
@@ -26,17 +33,14 @@ struct Directives {
   // C4: the wall clock's offset, in nanoseconds, and how often it was stepped.
   std::atomic<std::int64_t> wall_offset{0};
   std::atomic<std::uint32_t> clock_steps{0};
-  // What follows changes seldom: a mutex, and a count that tells when to take it.
-  mutable std::mutex mutex;
   // C10: what is offered, by listen; at most once in an epoch.
-  std::vector<handshake::OfferHistory> offers;
-  std::atomic<std::uint32_t> offer_changes{0};
+  Directive<std::vector<handshake::OfferHistory>> offers;
+  Directive<Interfaces> interfaces;
+  Directive<engine::HostNetwork> network;
+  mutable std::mutex mutex;
   // Reloads: the settings of each worker, which its counters grow to first.
   std::vector<engine::EngineSettings> settings;
   std::vector<std::size_t> backend_counts;
-  // By ifindex: the rules know names, and an interface that was made anew has another number.
-  std::vector<unsigned> client_interfaces, server_interfaces;
-  std::atomic<std::uint32_t> interface_changes{0};
   std::optional<int> realtime;    // SCHED_FIFO priority
   bool pass_on_overload = false;  // a full queue of SYNs lets them pass
   std::atomic<std::uint32_t> reloads{0};
@@ -78,6 +82,7 @@ class Worker {
   void set_scheduling() const;
   void set_realtime(std::optional<int> priority);
   void take_directives(Instant now);
+  void take_network();
   void take_reload(Instant now);
   struct Ready {
     bool flow = false, syn = false;
@@ -102,8 +107,10 @@ class Worker {
   engine::Outbox outbox_;
   const Directives& directives_;
   std::optional<int> realtime_;
-  std::vector<unsigned> client_interfaces_, server_interfaces_;
-  std::uint32_t clock_steps_seen_ = 0, offer_changes_seen_ = 0, interface_changes_seen_ = 0;
+  Directive<std::vector<handshake::OfferHistory>>::Copy offers_;
+  Directive<Interfaces>::Copy interfaces_;
+  Directive<engine::HostNetwork>::Copy network_;
+  std::uint32_t clock_steps_seen_ = 0;
   int wake_fd_;
   std::uint64_t verdicts_lost_ = 0;
   std::uint64_t replies_under_way_ = 0;

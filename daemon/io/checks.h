@@ -36,7 +36,7 @@ struct NetworkPlan {
   std::vector<std::string> bridges;  // those of client_interfaces that are one
   std::vector<wire::Address> listens;
   std::vector<wire::Address> transparent;  // those of `listens` that are the servers' own
-  std::vector<wire::Address> own;          // host_addresses()
+  std::vector<wire::Address> own;          // read_host_addresses()
   std::vector<wire::Address> unroutable;   // those of `listens` that this machine has no route to
   // Backends have other addresses than the services: their packets get a new source.
   bool translates = false;

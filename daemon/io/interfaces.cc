@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -80,21 +81,19 @@ std::optional<std::uint32_t> interface_mtu(const std::string& name) {
   return static_cast<std::uint32_t>(request.ifr_mtu);
 }
 
-std::vector<wire::Address> host_addresses() {
-  std::vector<wire::Address> result;
+std::optional<HostAddresses> read_host_addresses() {
   ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return result;
+  if (getifaddrs(&list) != 0) return std::nullopt;
   const std::unique_ptr<ifaddrs, AddressesDeleter> owner(list);
+  HostAddresses result{.own = {}, .broadcasts = broadcasts_of(list)};
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next)
-    if (const auto address = read_address(entry->ifa_addr)) result.push_back(*address);
+    if (const auto address = read_address(entry->ifa_addr)) result.own.push_back(*address);
+  for (auto* const addresses : {&result.own, &result.broadcasts}) {
+    std::ranges::sort(*addresses);
+    const auto twice = std::ranges::unique(*addresses);
+    addresses->erase(twice.begin(), twice.end());
+  }
   return result;
-}
-
-std::vector<wire::Address> host_broadcasts() {
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return {};
-  const std::unique_ptr<ifaddrs, AddressesDeleter> owner(list);
-  return broadcasts_of(list);
 }
 
 std::vector<wire::Address> broadcasts_of(const ifaddrs* list) {

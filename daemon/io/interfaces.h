@@ -20,11 +20,15 @@ std::expected<std::uint32_t, int> interface_index(const std::string& name);
 std::optional<std::uint32_t> interface_mtu(const std::string& name);
 // Its packets may pass the hooks of IP already as the bridge's (br_netfilter).
 bool is_bridge(const std::string& name);
-// Every address of every interface.
-std::vector<wire::Address> host_addresses();
-// The directed broadcasts of their IPv4 networks: what the kernel treats as such, whether the
-// operator gave the address a broadcast or not.
-std::vector<wire::Address> host_broadcasts();
+// Sorted, each once.
+struct HostAddresses {
+  std::vector<wire::Address> own;  // every address of every interface
+  // The directed broadcasts of their IPv4 networks: what the kernel treats as such, whether the
+  // operator gave the address a broadcast or not.
+  std::vector<wire::Address> broadcasts;
+};
+// nullopt if the kernel does not tell.
+std::optional<HostAddresses> read_host_addresses();
 std::vector<wire::Address> broadcasts_of(const ifaddrs* list);
 // Whether this machine knows a way to an IPv4 address. Nothing is sent.
 bool has_route(const wire::Address& ipv4);

@@ -247,6 +247,15 @@ void Engine::set_offers(std::vector<handshake::OfferHistory> offers) {
   state_->settings.offers = std::move(offers);
 }
 
+// std::bad_alloc leaves everything as it was.
+void Engine::set_network(const HostNetwork& network) {
+  std::vector<Address> own = network.own_addresses;
+  std::unordered_set<Address, AddressHash> looked_up(own.begin(), own.end());
+  state_->settings.own_addresses = std::move(own);
+  state_->settings.server_mtu = network.server_mtu;
+  state_->own_addresses = std::move(looked_up);
+}
+
 void Engine::count_send_failures(std::uint64_t packets) {
   state_->counters.none().dropped[synward_reason_send_failed].add(packets);
 }

@@ -44,6 +44,8 @@ class Engine {
   void re_anchor(Duration wall_offset, Instant now);
   // C10: by listen, as in the settings. An offer that begins now must have been announced before.
   void set_offers(std::vector<handshake::OfferHistory> offers);
+  // The host's addresses or links have changed. Allocates.
+  void set_network(const HostNetwork& network);
   // Packets that the kernel refused to send (perform found out).
   void count_send_failures(std::uint64_t packets);
   // The ordered stop: ends connections with a RST to both sides until `out` is nearly full; true if

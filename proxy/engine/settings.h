@@ -13,6 +13,12 @@
 
 namespace synward::engine {
 
+// Of this host.
+struct HostNetwork {
+  std::vector<wire::Address> own_addresses;  // directed broadcasts included (F1)
+  std::uint32_t server_mtu = 1500;           // of the smallest link to a backend
+};
+
 // What one worker's engine is made from: the operator's settings, divided among the workers. All of
 // it but backlog, connections, and the keys can be changed by Engine::apply().
 struct EngineSettings {

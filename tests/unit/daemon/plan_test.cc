@@ -17,8 +17,8 @@ TEST(Plan, F1DirectedBroadcastsAreNoSourcesAndNotOurOwnForTheRules) {
   const config::Settings settings;
   const ServiceLayout layout(settings.services);
   HostFacts host;
-  host.own_addresses = {address("192.0.2.1")};
-  host.broadcasts = {address("192.0.2.255")};
+  host.network.own_addresses = {address("192.0.2.1")};
+  host.network.broadcasts = {address("192.0.2.255")};
   EXPECT_THAT(engine_settings(settings, layout, host, 1, 0).own_addresses,
               ElementsAre(address("192.0.2.1"), address("192.0.2.255")));
   EXPECT_THAT(ruleset_plan(settings, layout, host, 1).own_addresses,

@@ -148,6 +148,14 @@ TEST_F(Hold, TheBackendHearsTheClientsLastWindow) {
   EXPECT_EQ(left[0].segment.window, 77);
 }
 
+TEST_F(Hold, S5ALinkThatTakesLessThanAtTheStartIsHeeded) {
+  redeem();
+  ASSERT_EQ(from_client(data(1001, 2000)), Verdict::consume);
+  engine().set_network({.own_addresses = {}, .server_mtu = 1040});
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  EXPECT_EQ(released(), (std::vector<std::size_t>{1000, 1000}));
+}
+
 TEST_F(Hold, S5OfIPv6TheLinkTakesLess) {
   client = endpoint("[2001:db8:1::5]:40000");
   service = backend = endpoint("[2001:db8:2::10]:80");

@@ -43,6 +43,16 @@ TEST_F(Refusals, AnotherServicesAddressMayBeAClients) {
   EXPECT_EQ(dropped(synward_reason_martian_source), 0U);
 }
 
+// A VIP moves here, and goes again.
+TEST_F(Refusals, AnAddressThatComesLaterIsOurOwnAsLongAsItIsHere) {
+  ASSERT_EQ(from_client(syn()), Verdict::reply);
+  engine().set_network({.own_addresses = {client.address}, .server_mtu = 1500});
+  EXPECT_EQ(from_client(syn()), Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_martian_source), 1U);
+  engine().set_network({.own_addresses = {}, .server_mtu = 1500});
+  EXPECT_EQ(from_client(syn()), Verdict::reply);
+}
+
 TEST_F(Refusals, PacketForAnotherPortIsNotOurs) {
   service.port = 81;
   EXPECT_EQ(from_client(syn()), Verdict::drop);

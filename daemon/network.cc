@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The machine's links and addresses come and go while the daemon runs: an interface is made anew, a
+// VIP moves here (VRRP). What is found changed goes to the workers, which take this machine's
+// addresses for no client's (F1) and cut to the servers' MTU; to the rules, which leave its own
+// connections with servers alone (F3); and, where clients would get no answers, to the journal.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/daemon.h"
+#include "daemon/host.h"
+#include "daemon/io/clock.h"
+#include "daemon/io/interfaces.h"
+#include "daemon/service/log.h"
+
+namespace synward {
+
+void Daemon::follow_network() {
+  if (network_watch_ && network_watch_->changed()) network_changed_ = true;
+  if (network_changed_) {
+    // What cannot be read now (no descriptor left, say) is read at the next turn.
+    const bool found = find_interfaces();
+    NetworkFacts facts = host_.network;
+    network_changed_ = !read_network(settings_, facts) || !found;
+    if (facts != host_.network) tell_network(std::move(facts));
+    warn_of_obstacles();
+  }
+  if (rules_outdated_) renew_rules();
+}
+
+void Daemon::tell_network(NetworkFacts facts) {
+  rules_outdated_ = rules_outdated_ || facts.own_addresses != host_.network.own_addresses;
+  host_.network = std::move(facts);
+  directives_.network.give(engine_network(host_.network));
+  offers_->follow(settings_, host_);
+}
+
+void Daemon::renew_rules() {
+  const auto replaced = ruleset_->replace(ruleset_plan(settings_, layout_, host_, workers_count_));
+  if (replaced) {
+    rules_outdated_ = false;
+    return;
+  }
+  static service::RateLimitedLog log(service::LogLevel::error, 1, std::chrono::minutes(1));
+  log.log("the rules do not know this machine's present addresses: {}", replaced.error());
+}
+
+bool Daemon::find_interfaces() {
+  Interfaces found;
+  std::optional<std::string> gone;
+  const auto& interfaces = settings_.interfaces;
+  for (const auto& [names, indices] : {std::pair(&interfaces.client, &found.client),
+                                       std::pair(&interfaces.server, &found.server)}) {
+    for (const std::string& name : *names) {
+      const auto index = io::interface_index(name);
+      if (!index) return false;
+      if (*index == 0) {
+        gone = name;
+      } else {
+        indices->push_back(*index);
+      }
+    }
+  }
+  interface_gone_ = std::move(gone);
+  if (found != directives_.interfaces.given()) directives_.interfaces.give(std::move(found));
+  return true;
+}
+
+// Each once: a link that flaps must not fill the journal.
+void Daemon::warn_of_obstacles() {
+  for (const std::string& warning : host_warnings(settings_)) {
+    if (warned_.insert(warning).second) service::log_warning("{}", warning);
+  }
+  const std::vector<std::string> obstacles = reply_in_place_obstacles(settings_);
+  for (const std::string& obstacle : obstacles) {
+    if (!warned_.insert(obstacle).second) continue;
+    service::log_warning("challenges go by raw socket, which is slower: {}", obstacle);
+  }
+  if (reply_path_.possible == obstacles.empty()) return;
+  reply_path_.possible = obstacles.empty();
+  directives_.reply_in_place = reply_path_.possible;
+}
+
+}  // namespace synward
