@@ -126,6 +126,17 @@ void Daemon::tell_start() const {
         "the kernel cannot be asked to put IP fragments together, so segments that come in "
         "fragments are lost unless conntrack is in use; run `modprobe nft_tproxy`");
   }
+  for (const std::string& table : ruleset_->replaced_tables()) {
+    service::log_warning(
+        "the nftables table `{}` was there already and belonged to no process: replaced; a saved "
+        "ruleset should not contain it (README, Beside a firewall)",
+        table);
+  }
+  if (!parts.native_queue) {
+    service::log_info(
+        "without nft_queue in the kernel, what `nft list ruleset` prints of synward's tables does "
+        "not load again: leave them out of a saved ruleset (README, Beside a firewall)");
+  }
   service::log_info(
       "protecting {} service(s) with {} worker(s), queues {}-{}, {}{}", settings_.services.size(),
       workers_count_, queue_start_, queue_start_ + 2 * workers_count_ - 1,

@@ -41,6 +41,8 @@ class NftBatch {
     finish(message, std::move(step));
   }
   bool empty() const { return steps_.empty(); }
+  // Sets of a transaction are told apart by it.
+  std::uint32_t next_set_id() { return ++set_id_; }
   std::expected<void, NftFailure> commit(mnl_socket* socket);
 
  private:
@@ -51,6 +53,7 @@ class NftBatch {
 
   std::vector<std::uint8_t> scratch_;
   std::vector<std::uint8_t> bytes_;
+  std::uint32_t set_id_ = 0;
   std::vector<NftStep> steps_;  // that with sequence number n at n - first_step
 };
 

@@ -6,100 +6,23 @@
 #include <libnftnl/chain.h>
 #include <libnftnl/object.h>
 #include <libnftnl/rule.h>
-#include <libnftnl/set.h>
 #include <libnftnl/table.h>
-#include <libnftnl/udata.h>
-#include <netinet/in.h>
-// after <netinet/in.h>, whose types it would define again
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <utility>
+
+#include "daemon/io/nft_owned.h"
 
 namespace synward::io {
 namespace {
 
-// An element list is one nested attribute, so at most 64 KiB: sets are filled in pieces.
-constexpr std::size_t elements_per_message = 500;
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Table = std::unique_ptr<nftnl_table, Deleter<nftnl_table_free>>;
-using Chain = std::unique_ptr<nftnl_chain, Deleter<nftnl_chain_free>>;
-using Set = std::unique_ptr<nftnl_set, Deleter<nftnl_set_free>>;
-using Object = std::unique_ptr<nftnl_obj, Deleter<nftnl_obj_free>>;
-
-template <typename Owner>
-Owner checked(typename Owner::pointer object) {
-  if (object == nullptr) throw std::bad_alloc();
-  return Owner(object);
-}
-
-struct SetShape {
-  const char* table;
-  const char* name;
-  std::uint16_t family;
-  std::uint32_t key_type;
-  std::uint32_t key_length;
-  std::uint32_t size;
-  bool verdicts;
-};
-
-// For `nft list` alone: it would print keys in the CPU's byte order backwards.
-void note_byte_order(nftnl_set* set) {
-  constexpr std::uint32_t host_endian = 1;
-  const std::unique_ptr<nftnl_udata_buf, Deleter<nftnl_udata_buf_free>> notes(
-      nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
-  if (!notes) throw std::bad_alloc();
-  nftnl_udata_put_u32(notes.get(), NFTNL_UDATA_SET_KEYBYTEORDER, host_endian);
-  nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(notes.get()),
-                     nftnl_udata_buf_len(notes.get()));
-}
-
-// A declared size and `constant` make the kernel choose its fixed hash table.
-Set make_set(const SetShape& shape) {
-  Set set = checked<Set>(nftnl_set_alloc());
-  nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, shape.table);
-  nftnl_set_set_str(set.get(), NFTNL_SET_NAME, shape.name);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_FAMILY, shape.family);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_ID, 1);  // the kernel wants one; names are looked up
-  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_TYPE, shape.key_type);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN, shape.key_length);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, shape.size);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS,
-                    NFT_SET_CONSTANT | (shape.verdicts ? NFT_SET_MAP : 0));
-  if (shape.key_type == NftType::ifname || shape.key_type == NftType::integer)
-    note_byte_order(set.get());
-  if (shape.verdicts) nftnl_set_set_u32(set.get(), NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
-  return set;
-}
-
-// The set owns its elements.
-void add_key(const Set& set, const NftKey& key) {
-  nftnl_set_elem* const element = nftnl_set_elem_alloc();
-  if (element == nullptr) throw std::bad_alloc();
-  nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key.bytes.data(), key.length);
-  nftnl_set_elem_add(set.get(), element);
-}
-
-void add_jump(const Set& set, std::uint32_t key, const std::string& chain) {
-  nftnl_set_elem* const element = nftnl_set_elem_alloc();
-  if (element == nullptr) throw std::bad_alloc();
-  nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, &key, sizeof key);
-  nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
-  nftnl_set_elem_set_str(element, NFTNL_SET_ELEM_CHAIN, chain.c_str());
-  nftnl_set_elem_add(set.get(), element);
-}
+using Table = NftOwned<nftnl_table, nftnl_table_free>;
+using Chain = NftOwned<nftnl_chain, nftnl_chain_free>;
+using Object = NftOwned<nftnl_obj, nftnl_obj_free>;
 
 NftKeys sorted(NftKeys keys) {
   std::ranges::sort(keys);
@@ -183,7 +106,7 @@ NftStep NftObjects::step(std::uint16_t type, std::uint16_t flags, const std::str
 }
 
 void NftObjects::add_owned_table() {
-  const Table table = checked<Table>(nftnl_table_alloc());
+  const Table table = nft_checked<Table>(nftnl_table_alloc());
   nftnl_table_set_u32(table.get(), NFTNL_TABLE_FAMILY, family_);
   nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
   nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, NFT_TABLE_F_OWNER);
@@ -192,7 +115,7 @@ void NftObjects::add_owned_table() {
 }
 
 void NftObjects::delete_table() {
-  const Table table = checked<Table>(nftnl_table_alloc());
+  const Table table = nft_checked<Table>(nftnl_table_alloc());
   nftnl_table_set_u32(table.get(), NFTNL_TABLE_FAMILY, family_);
   nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
   batch_.add(step(NFT_MSG_DELTABLE, 0, "its deletion"),
@@ -200,7 +123,7 @@ void NftObjects::delete_table() {
 }
 
 void NftObjects::add_base_chain(const NftBaseChain& base) {
-  const Chain chain = checked<Chain>(nftnl_chain_alloc());
+  const Chain chain = nft_checked<Chain>(nftnl_chain_alloc());
   nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_FAMILY, family_);
   nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
   nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, base.name);
@@ -213,7 +136,7 @@ void NftObjects::add_base_chain(const NftBaseChain& base) {
 }
 
 void NftObjects::add_chain(const std::string& name) {
-  const Chain chain = checked<Chain>(nftnl_chain_alloc());
+  const Chain chain = nft_checked<Chain>(nftnl_chain_alloc());
   nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_FAMILY, family_);
   nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
   nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
@@ -221,44 +144,8 @@ void NftObjects::add_chain(const std::string& name) {
              [&](nlmsghdr* message) { nftnl_chain_nlmsg_build_payload(message, chain.get()); });
 }
 
-void NftObjects::add_set(const char* name, std::uint32_t type, const NftKeys& keys) {
-  const SetShape shape{.table = table_,
-                       .name = name,
-                       .family = family_,
-                       .key_type = type,
-                       .key_length = keys.front().length,
-                       .size = static_cast<std::uint32_t>(keys.size()),
-                       .verdicts = false};
-  batch_.add(
-      step(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("set {}", name)),
-      [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, make_set(shape).get()); });
-  for (std::size_t done = 0; done < keys.size(); done += elements_per_message) {
-    const Set piece = make_set(shape);
-    const std::size_t end = std::min(keys.size(), done + elements_per_message);
-    for (std::size_t i = done; i < end; ++i) add_key(piece, keys[i]);
-    batch_.add(
-        step(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of {}", name)),
-        [&](nlmsghdr* message) { nftnl_set_elems_nlmsg_build_payload(message, piece.get()); });
-  }
-}
-
-void NftObjects::add_verdict_map(const char* name, const std::string& prefix, unsigned size) {
-  const Set map = make_set({.table = table_,
-                            .name = name,
-                            .family = family_,
-                            .key_type = NftType::integer,
-                            .key_length = sizeof(std::uint32_t),
-                            .size = size,
-                            .verdicts = true});
-  batch_.add(step(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("map {}", name)),
-             [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, map.get()); });
-  for (unsigned key = 0; key < size; ++key) add_jump(map, key, fmt::format("{}{}", prefix, key));
-  batch_.add(step(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of {}", name)),
-             [&](nlmsghdr* message) { nftnl_set_elems_nlmsg_build_payload(message, map.get()); });
-}
-
 void NftObjects::add_counter(const char* name) {
-  const Object counter = checked<Object>(nftnl_obj_alloc());
+  const Object counter = nft_checked<Object>(nftnl_obj_alloc());
   nftnl_obj_set_u32(counter.get(), NFTNL_OBJ_FAMILY, family_);
   nftnl_obj_set_str(counter.get(), NFTNL_OBJ_TABLE, table_);
   nftnl_obj_set_str(counter.get(), NFTNL_OBJ_NAME, name);

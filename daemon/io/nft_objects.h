@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,18 @@ NftKeys address_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t
 NftKeys address_keys(const std::vector<wire::Address>& addresses, std::uint16_t family);
 NftKeys endpoint_keys(const std::vector<wire::Endpoint>& endpoints, std::uint16_t family);
 
+// What the keys of a set are.
+struct NftKeyType {
+  // NOLINTNEXTLINE(google-explicit-constructor): most are no more than a number
+  constexpr NftKeyType(std::uint32_t type) : number(type) {}
+  // Two fields of the transport header of which `nft` knows nothing.
+  constexpr explicit NftKeyType(const std::array<NftField, 2>& fields)
+      : number(NftType::concatenation(NftType::integer, NftType::integer)), raw_fields(fields) {}
+
+  std::uint32_t number;
+  std::optional<std::array<NftField, 2>> raw_fields;
+};
+
 struct NftBaseChain {
   const char* name;
   std::uint32_t hook;
@@ -61,9 +74,9 @@ class NftObjects {
   void delete_table();
   void add_base_chain(const NftBaseChain& chain);
   void add_chain(const std::string& name);
-  void add_set(const char* name, std::uint32_t type, const NftKeys& keys);
-  // {0: goto PREFIX0, 1: goto PREFIX1, ...}
-  void add_verdict_map(const char* name, const std::string& prefix, unsigned size);
+  void add_set(const char* name, const NftKeyType& type, const NftKeys& keys);
+  // {0: goto PREFIX0, 1: goto PREFIX1, ...}, for the one rule that is added next.
+  NftMapId add_verdict_map(const std::string& prefix, unsigned size);
   void add_counter(const char* name);
   void add_rule(const NftRule& rule, const std::string& what, NftNeed need = NftNeed::nothing);
 

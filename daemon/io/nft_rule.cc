@@ -118,11 +118,12 @@ NftRule& NftRule::hash(const NftHash& hash) {
   return add(jenkins);
 }
 
-NftRule& NftRule::verdict_map(const char* map, NftRegister key) {
+NftRule& NftRule::verdict_map(NftMapId map, NftRegister key) {
   nftnl_expr* const lookup = allocate("lookup");
   nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, kernel_register(key));
   nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-  nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, map);
+  nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, anonymous_map_name);
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, map.number);
   return add(lookup);
 }
 
@@ -187,11 +188,12 @@ NftRule& NftRule::queue(std::uint16_t number) {
   nftnl_expr* const queue = allocate("queue");
   nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_NUM, number);
   nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_TOTAL, 1);
+  nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_FLAGS, NFT_QUEUE_FLAG_BYPASS);
   return add(queue);
 }
 
 NftRule& NftRule::queue_xt_target(std::uint16_t number) {
-  const xt_NFQ_info_v3 info{.queuenum = number, .queues_total = 1, .flags = 0};
+  const xt_NFQ_info_v3 info{.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
   // libnftnl takes the memory over and frees it with free().
   void* const owned = std::malloc(sizeof info);
   if (owned == nullptr) throw std::bad_alloc();

@@ -20,6 +20,12 @@ struct NftField {
   std::uint32_t length;
 };
 
+// An anonymous map of the same transaction.
+struct NftMapId {
+  std::uint32_t number;
+};
+inline constexpr const char* anonymous_map_name = "__map%d";  // the kernel chooses the number
+
 struct NftHash {
   NftRegister source;
   std::uint32_t length;  // bytes, from `source` on
@@ -46,7 +52,7 @@ class NftRule {
   NftRule& in_set(const char* set);
   NftRule& not_in_set(const char* set);
   NftRule& hash(const NftHash& hash);
-  NftRule& verdict_map(const char* map, NftRegister key);
+  NftRule& verdict_map(NftMapId map, NftRegister key);
   NftRule& count(const char* counter);
   NftRule& notrack();
   NftRule& tproxy(std::uint16_t port);  // of a rule with the family that was given
@@ -55,6 +61,7 @@ class NftRule {
   NftRule& drop();
   NftRule& jump(const std::string& chain);
   NftRule& go_to(const std::string& chain);
+  // Both pass what comes while nobody has the queue.
   NftRule& queue(std::uint16_t number);            // the native expression
   NftRule& queue_xt_target(std::uint16_t number);  // xt_NFQUEUE revision 3
 

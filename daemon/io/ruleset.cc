@@ -40,10 +40,6 @@ std::string explain(const NftFailure& failure) {
   switch (failure.error) {
     case EPERM:
       return explain_refusal(failure);
-    case EEXIST:
-      return fmt::format(
-          "nftables: {} exists already and is not ours; remove it with `nft delete {}`",
-          failure.what, failure.what);
     case EPROTONOSUPPORT:
     case EINVAL:
       // What nfnetlink answers to a batch for a subsystem that it does not have.
@@ -91,6 +87,8 @@ struct Ruleset::Impl {
 
   MnlSocket socket;  // the tables live as long as it does
   std::vector<Family> installed;
+  std::vector<Family> stale;  // tables of our name that nobody owns
+  std::vector<std::string> replaced;
   RulesetParts parts;
   std::uint64_t synacks_before = 0;  // counted by tables that were replaced
 };
@@ -100,6 +98,7 @@ std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan
   NftBatch batch;
   std::vector<Family> wanted;
   for (const Family family : installed) add_table_deletion(batch, family);
+  for (const Family family : stale) add_table_deletion(batch, family);
   for (const Family family : families) {
     if (!family_in_use(plan, family)) continue;
     add_table(batch, plan, family, with);
@@ -149,7 +148,13 @@ std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan, Ru
   auto socket = open_netfilter_socket();
   if (!socket) return std::unexpected(explain({.error = socket.error()}));
   impl->socket = std::move(*socket);
+  for (const Family family : families) {
+    const auto owner = query_owner(impl->socket.get(), {.table = table_name, .family = family});
+    if (owner && *owner == 0) impl->stale.push_back(family);
+  }
   if (auto done = impl->apply(plan); !done) return std::unexpected(std::move(done.error()));
+  for (const Family family : std::exchange(impl->stale, {}))
+    impl->replaced.push_back(fmt::format("{} {}", family_word(family), table_name));
   return Ruleset(std::move(impl));
 }
 
@@ -159,6 +164,10 @@ std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
   if (auto done = impl_->apply(plan); !done) return done;
   impl_->synacks_before = before;
   return {};
+}
+
+const std::vector<std::string>& Ruleset::replaced_tables() const {
+  return impl_->replaced;
 }
 
 RulesetParts Ruleset::parts() const {

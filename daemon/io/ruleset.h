@@ -41,8 +41,9 @@ struct RulesetParts {
 // die with this object's socket and nobody else can edit them.
 class Ruleset {
  public:
-  // Installs, from the best parts that the kernel has, `best` at most. One sentence on failure;
-  // nothing stays behind then.
+  // Installs, from the best parts that the kernel has, `best` at most. Tables of our name that
+  // no process owns (a saved copy that was loaded) give way. One sentence on failure; nothing
+  // changes then.
   static std::expected<Ruleset, std::string> install(const RulesetPlan& plan,
                                                      RulesetParts best = {});
   Ruleset(Ruleset&&) noexcept;
@@ -54,6 +55,8 @@ class Ruleset {
   std::expected<void, std::string> replace(const RulesetPlan& plan);
 
   RulesetParts parts() const;
+  // Those that gave way, as `ip synward`.
+  const std::vector<std::string>& replaced_tables() const;
   // SYN-ACKs carrying our mark that were forwarded to a client interface: what routing and the
   // firewall let through of the challenges that were written in place. Those of a raw socket are
   // not forwarded.

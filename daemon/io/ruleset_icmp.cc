@@ -8,11 +8,11 @@
 //   chain from_server { ... jump about_client }      # if the same holds
 //   chain output { ... jump about_service; ... jump about_client }
 //   chain about_service {
-//     @th,160,32 . @th,224,16 @listens               # the quoted source
-//       jhash @th,192,32 . @th,240,16 mod 2 seed S vmap @flow_workers }
+//     @th,160,32 . @th,224,16 @quoted_about_service  # the quoted source
+//       jhash @th,192,32 . @th,240,16 mod 2 seed S vmap { 0: goto flow_0, ... } }
 //   chain about_client {
-//     @th,192,32 . @th,240,16 @backends              # the quoted destination
-//       jhash @th,160,32 . @th,224,16 mod 2 seed S vmap @flow_workers }
+//     @th,192,32 . @th,240,16 @quoted_about_client   # the quoted destination
+//       jhash @th,160,32 . @th,224,16 mod 2 seed S vmap { 0: goto flow_0, ... } }
 //
 // The quoted packet went the other way than the error: what comes from a client's side is about a
 // segment that the service sent, as it left us; what comes from a server's side is about one for a
@@ -24,6 +24,7 @@
 // receiver refuses an error about what it does not recognise.
 #include "daemon/io/ruleset_icmp.h"
 
+#include <fmt/format.h>
 #include <netinet/in.h>
 // after <netinet/in.h>, whose types it would define again
 #include <linux/netfilter.h>
@@ -49,23 +50,29 @@ class IcmpRules {
                      icmp_error_keys(family_));
   }
   void add_about_service() {
-    add_about("about_service", "listens", quoted_.source, quoted_.destination);
+    add_about("about_service", endpoint_keys(plan_.listens, family_), quoted_.source,
+              quoted_.destination);
     for (const char* from : {"from_client", "output"}) add_jump(from, "about_service");
   }
   void add_about_client() {
-    add_about("about_client", "backends", quoted_.destination, quoted_.source);
+    add_about("about_client", endpoint_keys(plan_.backends, family_), quoted_.destination,
+              quoted_.source);
     for (const char* from : {"from_server", "output"}) add_jump(from, "about_client");
   }
 
  private:
   bool ipv4() const { return family_ == NFPROTO_IPV4; }
 
-  void add_about(const char* chain, const char* ours, const EndpointFields& our_end,
+  // The quoted endpoints have a set of their own: `nft` knows these fields as numbers, and does not
+  // take numbers for addresses when it reads what it listed.
+  void add_about(const char* chain, const NftKeys& ours, const EndpointFields& our_end,
                  const EndpointFields& client) {
     objects_.add_chain(chain);
+    const std::string set = fmt::format("quoted_{}", chain);
+    objects_.add_set(set.c_str(), NftKeyType({our_end.address, our_end.port}), ours);
     NftRule steered(family_, table_name, chain);
-    load(steered, our_end).in_set(ours);
-    steer(steered, plan_, client, "flow");
+    load(steered, our_end).in_set(set.c_str());
+    steer(steered, {objects_, plan_}, client, "flow");
     objects_.add_rule(steered, "ICMP errors to their worker (needs nft_hash)");
   }
 

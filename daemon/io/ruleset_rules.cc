@@ -10,13 +10,14 @@
 //     meta l4proto tcp ip daddr . tcp dport @listens goto to_service
 //     (ICMP errors about a service's segments: ruleset_icmp.cc) }
 //   chain to_service {
-//     tcp flags & (syn|ack) == syn jhash ip saddr . tcp sport mod 2 seed S vmap @syn_workers
-//     jhash ip saddr . tcp sport mod 2 seed S vmap @flow_workers }
+//     tcp flags & (syn|ack) == syn
+//       jhash ip saddr . tcp sport mod 2 seed S vmap { 0: goto syn_0, 1: goto syn_1 }
+//     jhash ip saddr . tcp sport mod 2 seed S vmap { 0: goto flow_0, 1: goto flow_1 } }
 //   chain from_server {
 //     meta l4proto tcp ip saddr . tcp sport @backends ip daddr != @own_addresses
-//       jhash ip daddr . tcp dport mod 2 seed S vmap @flow_workers
+//       jhash ip daddr . tcp dport mod 2 seed S vmap { 0: goto flow_0, 1: goto flow_1 }
 //     (ICMP errors about segments to a backend) }
-//   chain syn_0 { queue num 24100 }   chain flow_0 { queue num 24101 }   ...
+//   chain syn_0 { queue num 24100 bypass }   chain flow_0 { queue num 24101 bypass }   ...
 //   chain reassembly { meta l4proto tcp tproxy to :1 }      # never entered, see add_reassembly()
 //   chain prerouting_judged { type filter hook prerouting priority raw + 1; mark ... notrack }
 //   chain output { type filter hook output priority raw;
@@ -77,7 +78,6 @@ class TableBuilder {
  private:
   void add_chains();
   void add_sets();
-  void add_worker_maps();
   void add_prerouting_rules();
   void add_reassembly();
   void add_service_rules();
@@ -88,6 +88,7 @@ class TableBuilder {
 
   NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
   NftRule marked_rule(const std::string& chain) const;
+  Steering steering() { return {objects_, plan_}; }
   void commit(NftRule& rule, const char* what) { objects_.add_rule(rule, what); }
   bool has_servers() const { return !plan_.server_interfaces.empty() && !backends_.empty(); }
 
@@ -105,7 +106,6 @@ void TableBuilder::build() {
   objects_.add_owned_table();
   add_chains();
   add_sets();
-  if (plan_.workers > 1) add_worker_maps();
   add_prerouting_rules();
   add_service_rules();
   if (has_servers()) add_server_rule();
@@ -143,11 +143,6 @@ void TableBuilder::add_sets() {
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
   objects_.add_counter(synack_counter_name);
-}
-
-void TableBuilder::add_worker_maps() {
-  objects_.add_verdict_map("syn_workers", "syn_", plan_.workers);
-  objects_.add_verdict_map("flow_workers", "flow_", plan_.workers);
 }
 
 NftRule TableBuilder::marked_rule(const std::string& chain) const {
@@ -196,11 +191,12 @@ void TableBuilder::add_service_rules() {
   constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
   constexpr std::array<std::uint8_t, 1> syn{tcp_syn};
   NftRule syns = rule("to_service");
+  syns.meta(NFT_META_L4PROTO).equals(tcp);  // or `nft list` knows no flags
   syns.transport_field(tcp_flags).masked(syn_and_ack).equals(syn);
-  steer(syns, plan_, fields_.source, "syn");
+  steer(syns, steering(), fields_.source, "syn");
   commit(syns, "SYNs to their worker (needs nft_hash)");
   NftRule others = rule("to_service");
-  steer(others, plan_, fields_.source, "flow");
+  steer(others, steering(), fields_.source, "flow");
   commit(others, "segments to their worker (needs nft_hash)");
 }
 
@@ -212,11 +208,13 @@ void TableBuilder::add_server_rule() {
   if (!own_.empty()) {
     server.network_field(fields_.destination.address).not_in_set("own_addresses");
   }
-  steer(server, plan_, fields_.destination, "flow");
+  steer(server, steering(), fields_.destination, "flow");
   commit(server, "packets of a backend (needs nft_hash)");
 }
 
-// Without `bypass`: while nobody reads, packets of the services are dropped, not let through.
+// With `bypass`, for a copy of these rules that somebody saved and loaded without the daemon: it
+// lets everything pass. With the daemon it changes nothing: queues are bound before the rules come
+// and until they are gone, and one that is bound but not read fills and drops.
 void TableBuilder::add_queue_rules() {
   for (unsigned worker = 0; worker < plan_.workers; ++worker) {
     for (const unsigned role : {0U, 1U}) {

@@ -58,8 +58,8 @@ NftRule& load(NftRule& rule, const EndpointFields& fields) {
   return rule.transport_field(fields.port, fields.address.length / 4);
 }
 
-void steer(NftRule& rule, const RulesetPlan& plan, const EndpointFields& client, const char* kind) {
-  if (plan.workers == 1) {
+void steer(NftRule& rule, const Steering& by, const EndpointFields& client, const char* kind) {
+  if (by.plan.workers == 1) {
     rule.go_to(worker_chain(kind, 0));
     return;
   }
@@ -67,10 +67,11 @@ void steer(NftRule& rule, const RulesetPlan& plan, const EndpointFields& client,
   load(rule, client)
       .hash({.source = 0,
              .length = client.address.length + 4,
-             .modulus = plan.workers,
-             .seed = plan.steering_seed,
+             .modulus = by.plan.workers,
+             .seed = by.plan.steering_seed,
              .destination = hash_register})
-      .verdict_map(fmt::format("{}_workers", kind).c_str(), hash_register);
+      .verdict_map(by.objects.add_verdict_map(fmt::format("{}_", kind), by.plan.workers),
+                   hash_register);
 }
 
 std::string worker_chain(const char* kind, unsigned worker) {

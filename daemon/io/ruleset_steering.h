@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "daemon/io/nft_objects.h"
 #include "daemon/io/nft_rule.h"
 #include "daemon/io/ruleset_rules.h"
 
@@ -30,8 +31,12 @@ NftField quoted_field(std::uint32_t offset);
 
 // Into registers 0..: the address, the port, two zero bytes; what endpoint_keys() look like.
 NftRule& load(NftRule& rule, const EndpointFields& fields);
-// Ends the rule: to a chain KIND_N by the client's address and port.
-void steer(NftRule& rule, const RulesetPlan& plan, const EndpointFields& client, const char* kind);
+// Ends the rule, which is to be added next: to a chain KIND_N by the client's address and port.
+struct Steering {
+  NftObjects& objects;
+  const RulesetPlan& plan;
+};
+void steer(NftRule& rule, const Steering& by, const EndpointFields& client, const char* kind);
 std::string worker_chain(const char* kind, unsigned worker);
 
 }  // namespace synward::io

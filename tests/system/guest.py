@@ -15,6 +15,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from lab import metrics, netns, network, threads, wait  # noqa: E402  pylint: disable=wrong-import-position
 from system import machine  # noqa: E402  pylint: disable=wrong-import-position
+from system.saved_ruleset import a_saved_ruleset_loads_again  # noqa: E402  pylint: disable=wrong-import-position
 
 KEY = pathlib.Path("/var/lib/synward/cookie.key")
 MODULES = {"nft_queue", "nft_hash", "nft_tproxy", "nfnetlink_queue", "nf_tables"}
@@ -264,9 +265,9 @@ def broken_start(peers):
 
 
 STEPS = (what_was_installed_is_in_force, modules_load_by_themselves, it_runs_with_little,
-         rules_use_the_native_queue_expression, pages_come_through, flood_reaches_nobody, good_reload,
-         broken_reload, refused_reload, killed, stopped, one_worker_hangs, realtime, stops_during_a_flood,
-         broken_start)
+         rules_use_the_native_queue_expression, a_saved_ruleset_loads_again, pages_come_through, flood_reaches_nobody,
+         good_reload, broken_reload, refused_reload, killed, stopped, one_worker_hangs, realtime,
+         stops_during_a_flood, broken_start)
 
 
 def run(step, peers):

@@ -53,6 +53,10 @@ class Lab:
     def execute(self, space, *words, check=True):
         return run("ip", "netns", "exec", space, *words, check=check)
 
+    def load_rules(self, space, text):
+        return subprocess.run(("ip", "netns", "exec", space, "nft", "-f", "-"), check=False, input=text,
+                              capture_output=True, text=True)
+
     def start(self, space, *words, **options):
         return subprocess.Popen(("ip", "netns", "exec", space) + words, text=True, **options)
 

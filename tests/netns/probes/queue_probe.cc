@@ -76,6 +76,8 @@ io::RulesetPlan make_plan(const Arguments& arguments) {
   plan.backends = endpoints(arguments.all("backend"));
   plan.workers = static_cast<std::uint16_t>(std::stoi(arguments.get("workers", "2")));
   plan.queue_start = static_cast<std::uint16_t>(std::stoi(arguments.get("start", "24100")));
+  for (const auto& own : arguments.all("own"))
+    plan.own_addresses.push_back(wire::parse_address(own).value());
   plan.steering_seed = 0x12345678;
   return plan;
 }
@@ -185,7 +187,9 @@ bool Server::command(const std::string& line) {
 }
 
 int Server::run() {
-  fmt::print("{{\"ready\": {}}}\n", getpid());
+  std::string replaced;
+  for (const auto& table : ruleset_->replaced_tables()) replaced += table;
+  fmt::print("{{\"ready\": {}, \"replaced\": \"{}\"}}\n", getpid(), replaced);
   std::fflush(stdout);
   std::vector<pollfd> waits;
   for (const auto& queue : queues_)
