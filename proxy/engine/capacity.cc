@@ -5,10 +5,9 @@
 // (open_flow); then
 //
 //  - above three quarters of the table timeouts shrink, in a line, to a minute at the bound, as
-//  pf's
-//    adaptive ones do. At the bound who wants in takes the place of the one that is silent longest.
-//    The list for that is put in order by the looks at each connection, once in a minute, not by
-//    every segment: silent longest to a minute.
+//    pf's adaptive ones do. At the bound who wants in takes the place of the one that is silent
+//    longest. The list for that is put in order by the looks at each connection, once in a minute,
+//    not by every segment: silent longest to a minute.
 //  - if nobody has been silent for so long, who wants in takes the place of somebody of a network
 //    above an eighth, or of a service above its share, while his own are below. The one that is
 //    silent longest of the next sixteen of these is chosen; where fewer than an eighth of all are
@@ -19,6 +18,8 @@
 #include "proxy/engine/capacity.h"
 
 #include <algorithm>
+
+#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 
@@ -92,6 +93,10 @@ Flow* next_above_share(Core& core, const AboveShare& above) {
 }
 
 void end(Core& core, Flow& flow, CloseReason reason, Instant now, Outbox& out) {
+  if (is_provisional(flow)) {  // maybe of a connection past us, which goes on
+    erase_flow(core, flow);
+    return;
+  }
   reset_client(core, flow, out);
   reset_backend(core, flow, out);
   end_flow(core, flow, reason, now);

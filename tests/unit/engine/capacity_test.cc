@@ -225,5 +225,22 @@ TEST_F(TwoServices, OneClientOfOneServiceLeavesTheOtherOneOpenToItself) {
   EXPECT_TRUE(connects(1)) << "the network has its share, the service has not";
 }
 
+// T6: it may be of a connection past us, which goes on.
+TEST_F(Capacity, AGuessGivesWayAndNobodyIsTold) {
+  settings.adopt_until = now + minutes(10);
+  for (int i = 0; i < 64; ++i) {
+    client = {address(1, 1 + i), 30'000};
+    ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  }
+  fill(2, 28);
+  for (int network = 3; network < 11; ++network) fill(network, 20);
+  ASSERT_TRUE(connects(20));
+  client = {address(21, 1), 50'000};
+  EXPECT_EQ(from_client(syn()), Verdict::reply);
+  for (const Left& each : left) EXPECT_FALSE(each.segment.has(wire::flag_rst));
+  EXPECT_EQ(gave_way(GaveWay::share), 2U);
+  EXPECT_EQ(closed(CloseReason::displaced), 0U);
+}
+
 }  // namespace
 }  // namespace synward::engine
