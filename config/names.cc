@@ -86,6 +86,11 @@ std::string_view unusable(const wire::Address& address) {
   return broadcast ? "the broadcast address" : "";
 }
 
+bool is_loopback(const wire::Address& address) {
+  constexpr wire::Address ipv6_loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+  return address.is_ipv4() ? address.ipv4()[0] == 127 : address == ipv6_loopback;
+}
+
 // What was meant by an IPv6 address without its brackets.
 std::optional<std::string> with_brackets(std::string_view text) {
   const std::size_t colon = text.rfind(':');
@@ -149,6 +154,16 @@ Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text) {
   return unexpected(fmt::format("{} is {}; nobody can connect to it", quoted(text), reason));
 }
 
+// Of what is on loopback, no packet comes in by an interface.
+Parsed<wire::Endpoint> parse_reachable_endpoint(std::string_view text) {
+  const auto endpoint = parse_unicast_endpoint(text);
+  if (!endpoint || !is_loopback(endpoint->address)) return endpoint;
+  return unexpected(
+      fmt::format("{} is a loopback address; nobody can connect to it from another machine: name "
+                  "an address of the network",
+                  quoted(text)));
+}
+
 Parsed<Backend> parse_backend(std::string_view text) {
   Backend backend;
   const std::size_t blank = text.find(' ');
@@ -163,7 +178,7 @@ Parsed<Backend> parse_backend(std::string_view text) {
     if (!weight) return unexpected(fmt::format("weight {}", weight.error()));
     backend.weight = *weight;
   }
-  const auto endpoint = parse_unicast_endpoint(text.substr(0, blank));
+  const auto endpoint = parse_reachable_endpoint(text.substr(0, blank));
   if (!endpoint) return unexpected(endpoint.error());
   backend.endpoint = *endpoint;
   return backend;

@@ -26,6 +26,8 @@ struct AbsolutePath {
 // An address and port a client can connect to, so not the unspecified, a multicast or broadcast
 // one.
 Parsed<wire::Endpoint> parse_unicast_endpoint(std::string_view text);
+// The same, but not loopback: of a service or a server.
+Parsed<wire::Endpoint> parse_reachable_endpoint(std::string_view text);
 // ADDRESS:PORT, or ADDRESS:PORT weight=N.
 Parsed<Backend> parse_backend(std::string_view text);
 std::string format_backend(const Backend& backend);

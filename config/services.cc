@@ -26,7 +26,7 @@ struct Endpoints {
 };
 
 Parsed<Backend> parse_listen(std::string_view text) {
-  const auto endpoint = parse_unicast_endpoint(text);
+  const auto endpoint = parse_reachable_endpoint(text);
   if (!endpoint) return std::unexpected(endpoint.error());
   return Backend{.endpoint = *endpoint};
 }

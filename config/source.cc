@@ -35,6 +35,20 @@ bool is_unclosed_quote(std::string_view text) {
   return true;
 }
 
+std::string_view endpoint_hint(std::string_view line) {
+  for (std::size_t end = line.find("]:"); end != std::string_view::npos;
+       end = line.find("]:", end + 1)) {
+    const std::size_t start = line.rfind('[', end);
+    if (start == std::string_view::npos) continue;
+    const std::string_view address = line.substr(start + 1, end - start - 1);
+    const bool is_quoted = start > 0 && (line[start - 1] == '"' || line[start - 1] == '\'');
+    const bool is_ipv6 = std::ranges::count(address, ':') >= 2 &&
+                         address.find_first_not_of("0123456789abcdefABCDEF:.") == address.npos;
+    if (is_ipv6 && !is_quoted) return "; quote an IPv6 endpoint: \"[2001:db8::1]:443\"";
+  }
+  return {};
+}
+
 Place dash_before(std::string_view text, Place noticed) {
   for (int line = noticed.line; line > 0; --line) {
     const std::size_t start = text.rfind('\n') + 1;  // 0 on the first line: npos + 1

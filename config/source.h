@@ -20,6 +20,10 @@ std::optional<int> find_directive(std::string_view text);
 // for its end, and everything up to there for its content.
 bool is_unclosed_quote(std::string_view text);
 
+// What to say of a mistake on a line with an endpoint of IPv6 outside of quotes, which YAML takes
+// for a list; else nothing.
+std::string_view endpoint_hint(std::string_view line);
+
 // The dash of an item of a list that holds nothing. Given is where yaml-cpp noticed: the place, and
 // the text before it. Only blanks and comments are between the two.
 Place dash_before(std::string_view text, Place noticed);

@@ -151,6 +151,7 @@ Result Daemon::start_watching() {
     return std::unexpected(
         fmt::format("cannot follow links and addresses: {}", std::strerror(watch.error())));
   network_watch_.emplace(std::move(*watch));
+  look_at_links();
   network_changed_ = !find_interfaces() || !read_network(settings_, host_.network);
   return {};
 }

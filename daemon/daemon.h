@@ -70,6 +70,7 @@ class Daemon {
   void tell_network(NetworkFacts facts);
   void renew_rules();
   bool find_interfaces();  // false: to be tried again
+  void look_at_links();
   void warn_of_obstacles();
 
   config::Settings settings_;
@@ -103,7 +104,8 @@ class Daemon {
   std::vector<std::uint64_t> progress_seen_;
   std::vector<int> seconds_without_progress_;
   std::optional<std::string> interface_gone_;
-  bool restart_cures_ = true;  // what makes it unhealthy: the watchdog is not told
+  std::optional<std::string> link_down_;  // on one side: why nothing passes
+  bool restart_cures_ = true;             // what makes it unhealthy: the watchdog is not told
   // Whether challenges written in place leave.
   struct ReplyPath {
     static constexpr std::chrono::minutes wait_first{1};

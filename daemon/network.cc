@@ -22,6 +22,7 @@ void Daemon::follow_network() {
   if (network_changed_) {
     // What cannot be read now (no descriptor left, say) is read at the next turn.
     const bool found = find_interfaces();
+    look_at_links();
     NetworkFacts facts = host_.network;
     network_changed_ = !read_network(settings_, facts) || !found;
     if (facts != host_.network) tell_network(std::move(facts));
@@ -45,6 +46,28 @@ void Daemon::renew_rules() {
   }
   static service::RateLimitedLog log(service::LogLevel::error, 1, std::chrono::minutes(1));
   log.log("the rules do not know this machine's present addresses: {}", replaced.error());
+}
+
+namespace {
+
+// Why nothing passes on a side: not one of its interfaces is up. A spare one may be down.
+std::optional<std::string> side_down(std::string_view side, const std::vector<std::string>& names) {
+  std::string words;
+  for (const std::string& name : names) {
+    const io::Link link = io::interface_link(name);
+    if (link != io::Link::down && link != io::Link::no_carrier) return std::nullopt;
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", name,
+                         link == io::Link::down ? "is down" : "has no carrier");
+  }
+  if (words.empty()) return std::nullopt;
+  return fmt::format("no link to the {}: {}", side, words);
+}
+
+}  // namespace
+
+void Daemon::look_at_links() {
+  link_down_ = side_down("clients", settings_.interfaces.client);
+  if (!link_down_) link_down_ = side_down("servers", settings_.interfaces.server);
 }
 
 bool Daemon::find_interfaces() {

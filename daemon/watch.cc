@@ -58,9 +58,11 @@ void Daemon::every_second() {
   }
   auto unhealthy = examine();
   restart_cures_ = unhealthy.has_value();
-  // A restart makes no interface, and would not even succeed without it; the others work on.
+  // A restart makes no interface, nor a link, and would not even succeed without the former; the
+  // others work on.
   if (!unhealthy && interface_gone_)
     unhealthy = fmt::format("interface {} is gone", *interface_gone_);
+  if (!unhealthy) unhealthy = link_down_;
   {
     const std::lock_guard lock(health_mutex_);
     if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);

@@ -194,10 +194,18 @@ int realtime_limit() {
 }
 
 Findings check_interfaces(const std::vector<std::string>& wanted,
-                          const std::vector<std::string>& existing) {
+                          const std::vector<std::string>& existing,
+                          std::optional<std::string> (*real_name)(const std::string&)) {
   Findings findings;
   for (const std::string& name : wanted) {
     if (std::ranges::find(existing, name) != existing.end()) continue;
+    if (const auto real = real_name(name)) {
+      findings.push_back({.fatal = true,
+                          .sentence = fmt::format("interface `{}` is an alternative name of `{}`; "
+                                                  "write `{}`",
+                                                  name, *real, *real)});
+      continue;
+    }
     findings.push_back({.fatal = true,
                         .sentence = fmt::format("interface `{}` does not exist{} (there are: {})",
                                                 name, suggestion(name, existing), join(existing))});

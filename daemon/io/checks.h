@@ -3,10 +3,12 @@
 // What can be wrong with the machine, found before the first packet and said in one sentence with
 // its cure. The functions only look; sysctls are read below a given directory.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/io/capability.h"
+#include "daemon/io/interfaces.h"
 #include "proxy/wire/address.h"
 
 namespace synward::io {
@@ -26,9 +28,11 @@ Findings check_realtime(int priority, int limit, bool (*held)(unsigned) = has_ca
 // RLIMIT_RTPRIO of this process.
 int realtime_limit();
 
-// Each of `wanted` that is not in `existing` (interface_names()).
-Findings check_interfaces(const std::vector<std::string>& wanted,
-                          const std::vector<std::string>& existing);
+// Each of `wanted` that is not in `existing` (interface_names()). Rules and sysctls know an
+// interface by its name alone, not by an alternative one: `real_name` tells it.
+Findings check_interfaces(
+    const std::vector<std::string>& wanted, const std::vector<std::string>& existing,
+    std::optional<std::string> (*real_name)(const std::string&) = interface_with_altname);
 
 struct NetworkPlan {
   std::vector<std::string> client_interfaces;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -65,6 +66,22 @@ std::expected<std::uint32_t, int> interface_index(const std::string& name) {
   const unsigned index = if_nametoindex(name.c_str());
   if (index == 0 && errno != ENODEV && errno != ENXIO) return std::unexpected(errno);
   return index;
+}
+
+std::optional<std::string> interface_with_altname(const std::string& name) {
+  std::array<char, IF_NAMESIZE> real{};
+  const unsigned index = if_nametoindex(name.c_str());
+  if (index == 0 || if_indextoname(index, real.data()) == nullptr || name == real.data())
+    return std::nullopt;
+  return real.data();
+}
+
+Link interface_link(const std::string& name) {
+  ifreq request{};
+  if (!ask(name, SIOCGIFFLAGS, request)) return Link::unknown;
+  const auto flags = static_cast<unsigned>(request.ifr_flags);
+  if ((flags & IFF_UP) == 0) return Link::down;
+  return (flags & IFF_RUNNING) != 0 ? Link::up : Link::no_carrier;
 }
 
 bool is_bridge(const std::string& name) {

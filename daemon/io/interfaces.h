@@ -17,6 +17,11 @@ namespace synward::io {
 std::vector<std::string> interface_names();
 // 0: there is no such interface. The error is the errno of a look-up that failed.
 std::expected<std::uint32_t, int> interface_index(const std::string& name);
+// The name of the interface of which this is an alternative name (ip link property add ...
+// altname).
+std::optional<std::string> interface_with_altname(const std::string& name);
+enum class Link { up, no_carrier, down, unknown };
+Link interface_link(const std::string& name);
 std::optional<std::uint32_t> interface_mtu(const std::string& name);
 // Its packets may pass the hooks of IP already as the bridge's (br_netfilter).
 bool is_bridge(const std::string& name);

@@ -48,6 +48,26 @@ def test_an_interface_that_is_made_anew_is_known_again(defence):
         assert daemon.metrics().total("cookies_redeemed_total") == 30
 
 
+@pytest.mark.parametrize("card, side", [("m0", "clients"), ("m1", "servers")])
+def test_a_link_that_is_down_is_told_in_health(defence, card, side):
+    """On purpose or not: nothing passes, and who asks sends clients elsewhere. The other end's doing is no carrier."""
+    with labs.Lab(defence()) as lab:
+        for namespace, name, why in ((lab.middlebox, card, "is down"),
+                                     *(((lab.client, "c0", "has no carrier"),) if card == "m0" else ())):
+            namespace.ip("link", "set", name, "down")
+            wait.until(lambda w=why: lab.defence.health() == (503, f"no link to the {side}: {card} {w}\n"),
+                       "the link to be missed")
+            namespace.ip("link", "set", name, "up")
+            wait.until(lambda: lab.defence.health()[0] == 200, "the daemon to be well again")
+
+
+def test_an_alternative_name_is_told_as_such(defence):
+    with labs.Lab() as lab:
+        lab.middlebox.ip("link", "property", "add", "dev", "m0", "altname", "uplink")
+        with pytest.raises(netns.CommandFailed, match="interface `uplink` is an alternative name of `m0`; write `m0`"):
+            lab.protect(defence(interfaces={"client": ["uplink"], "server": ["m1"]}))
+
+
 def test_a_bridge_that_br_netfilter_watches_is_told_of(defence):
     with labs.Lab() as lab:
         try:

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config/load.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
+#include <thread>
 
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/config/support.h"
@@ -124,6 +127,35 @@ TEST(ConfigLoad, RefusesALineThatYamlWouldPassOver) {
 
 TEST(ConfigLoad, RefusesAFileWithoutEnd) {
   EXPECT_EQ(listed(load_file("/dev/zero")), "1:1: the file is larger than 1048576 bytes\n");
+}
+
+// A syntax error of YAML, or a list where an endpoint should be.
+TEST(ConfigLoad, SaysThatAnIPv6EndpointWantsQuotes) {
+  for (const auto* const listen :
+       {"[2001:db8::1]:80", "\n    - [2001:db8::1]:80", "['203.0.113.1:80', [2001:db8::1]:80]"}) {
+    const std::string found = problems_of(
+        "interfaces: {client: [eth0], server: [eth1]}\nservices:\n"
+        "  - name: web\n    listen: " +
+        std::string(listen) + "\n");
+    EXPECT_NE(found.find("; quote an IPv6 endpoint: \"[2001:db8::1]:443\"\n"), std::string::npos)
+        << found;
+  }
+}
+
+TEST(ConfigLoad, ReadsAPipeAsLongAsSomebodyWrites) {
+  const synward::test::TemporaryDirectory directory;
+  const std::string path = directory.path() / "fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&path] { std::ofstream(path) << required; });
+  EXPECT_EQ(load_file(path).settings, load_text(required).settings);
+  writer.join();
+}
+
+TEST(ConfigLoad, DoesNotWaitForEverForAWriter) {
+  const synward::test::TemporaryDirectory directory;
+  const std::string path = directory.path() / "fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(listed(load_file(path)), "1:1: nobody has written to it for 5 s\n");
 }
 
 TEST(ConfigLoad, ReadsAFile) {

@@ -65,8 +65,9 @@ TEST(ConfigServices, RefusesWhatIsNoWeight) {
 }
 
 TEST(ConfigServices, RefusesAddressesNobodyCanConnectTo) {
-  for (const auto* const address : {"224.0.0.1:1", "239.255.255.255:1", "0.0.0.0:1", "0.1.2.3:1",
-                                    "255.255.255.255:1", "[ff02::1]:1", "[::]:1"}) {
+  for (const auto* const address :
+       {"224.0.0.1:1", "239.255.255.255:1", "0.0.0.0:1", "0.1.2.3:1", "255.255.255.255:1",
+        "127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[ff02::1]:1", "[::]:1"}) {
     EXPECT_NE(problems_of_listen(address).find("nobody can connect to it"), std::string::npos)
         << address;
   }

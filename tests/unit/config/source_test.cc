@@ -12,6 +12,16 @@ TEST(ConfigSource, FindsLines) {
   EXPECT_EQ(line_of("a\nb\n", 4), "");
 }
 
+TEST(ConfigSource, KnowsAnEndpointThatShouldBeQuoted) {
+  for (const auto* const line :
+       {"listen: [2001:db8::1]:80", "  - [::1]:80", "[\"a:1\", [2001:db8::1]:80]",
+        "['[2001:db8::1]:80', [2001:db8::2]:80]"})
+    EXPECT_FALSE(endpoint_hint(line).empty()) << line;
+  for (const auto* const line : {"", "a: [b]: c", "listen: \"[2001:db8::1]:80\"",
+                                 "['[2001:db8::1]:80']", "[80]:", "]:", "[2001:db8::1]"})
+    EXPECT_TRUE(endpoint_hint(line).empty()) << line;
+}
+
 TEST(ConfigSource, FindsDirectives) {
   EXPECT_EQ(find_directive("%YAML 1.2\n"), 1);
   EXPECT_EQ(find_directive("a: 1\nb: 1\n%c: 1\n"), 3);

@@ -181,6 +181,16 @@ TEST(CheckInterfaces, suggests_a_near_name) {
   EXPECT_EQ(findings[1].sentence, "interface `wan` does not exist (there are: lo, eth0, eth1)");
 }
 
+TEST(CheckInterfaces, tells_the_name_of_which_this_is_an_alternative) {
+  const auto findings =
+      check_interfaces({"uplink"}, {"lo", "eth0"},
+                       [](const std::string&) -> std::optional<std::string> { return "eth0"; });
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_TRUE(findings[0].fatal);
+  EXPECT_EQ(findings[0].sentence,
+            "interface `uplink` is an alternative name of `eth0`; write `eth0`");
+}
+
 TEST(Interfaces, loopback_is_known) {
   const auto names = interface_names();
   EXPECT_NE(std::ranges::find(names, "lo"), names.end());
