@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/deficit.h"
 #include "daemon/incidents.h"
 #include "daemon/io/network_watch.h"
 #include "daemon/io/nfqueue.h"
@@ -62,6 +63,8 @@ class Daemon {
   void tell_status();
   void tell_incidents();
   void watch_reply_path();
+  void watch_segments();
+  std::string firewall_cure() const;
   void renew_offers();
   std::optional<std::string> examine() const;
 
@@ -109,14 +112,14 @@ class Daemon {
   // Whether challenges written in place leave.
   struct ReplyPath {
     static constexpr std::chrono::minutes wait_first{1};
-    bool possible = true;              // nothing speaks against it
-    std::uint64_t written_before = 0;  // at the last turn
-    std::uint64_t judged = 0;          // of those written
-    std::uint64_t passed = 0;          // of those judged
+    bool possible = true;  // nothing speaks against it
+    Deficit deficit;
     Instant again_at{};
     Duration wait = wait_first;
   };
   ReplyPath reply_path_;
+  Deficit segments_;
+  std::optional<Instant> segments_blocked_at_;  // seen last
 };
 
 }  // namespace synward

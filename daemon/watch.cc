@@ -59,10 +59,12 @@ void Daemon::every_second() {
   auto unhealthy = examine();
   restart_cures_ = unhealthy.has_value();
   // A restart makes no interface, nor a link, and would not even succeed without the former; the
-  // others work on.
+  // others work on. Nor does it mend a firewall.
   if (!unhealthy && interface_gone_)
     unhealthy = fmt::format("interface {} is gone", *interface_gone_);
   if (!unhealthy) unhealthy = link_down_;
+  if (!unhealthy && segments_blocked_at_)
+    unhealthy = "segments of joined connections do not leave: a firewall drops them?";
   {
     const std::lock_guard lock(health_mutex_);
     if (unhealthy && unhealthy != unhealthy_) service::log_error("not healthy: {}", *unhealthy);
@@ -77,6 +79,7 @@ void Daemon::every_second() {
 void Daemon::every_turn() {
   follow_network();
   watch_reply_path();
+  watch_segments();
   if (!restart_cures_) service::notify_watchdog();
 }
 
@@ -125,12 +128,17 @@ std::optional<std::string> Daemon::examine() const {
   return std::nullopt;
 }
 
-// A FORWARD policy that drops our replies cannot be read reliably from the rules of others, but its
-// effect can: fewer SYN-ACKs are forwarded than were written (kernel.md). What was written up to
-// the last turn must have passed by now; half of it missing is no accident. It may be clients to
-// whom no route leads, though: after a while it is tried again.
+std::string Daemon::firewall_cure() const {
+  return fmt::format(
+      "let packets with synward's mark pass, before anything drops: `meta mark & {:#x} == {:#x} "
+      "accept` in nftables' forward chain, or `iptables -I FORWARD -m mark --mark {:#x}/{:#x} -j "
+      "ACCEPT` and the same with ip6tables",
+      settings_.mark.mask, settings_.mark.value, settings_.mark.value, settings_.mark.mask);
+}
+
+// It may be clients to whom no route leads that answers in place are lost: after a while they are
+// tried again.
 void Daemon::watch_reply_path() {
-  constexpr std::uint64_t replies_min = 4;  // to judge by: one client's are fewer
   constexpr std::chrono::hours wait_max{1};
   const Instant now = io::now();
   if (!reply_path_.possible) return;
@@ -140,25 +148,44 @@ void Daemon::watch_reply_path() {
   std::uint64_t written = 0;
   for (const Worker& worker : workers_) written += worker.replies_in_place();
   const auto passed = ruleset_->synacks_passed();
-  const std::uint64_t due = std::exchange(reply_path_.written_before, written) - reply_path_.judged;
-  if (!passed || due < replies_min || !directives_.reply_in_place) return;
-  const std::uint64_t arrived = *passed - std::min(*passed, reply_path_.passed);
-  reply_path_.judged += due;
-  // Never above what is judged: what was written since then may have passed already.
-  reply_path_.passed += std::min(arrived, due);
-  if (arrived * 2 >= due) {
+  if (!passed || !directives_.reply_in_place) return;
+  const auto judged = reply_path_.deficit.turn(written, *passed);
+  if (!judged) return;
+  if (!judged->blocked()) {
     reply_path_.wait = ReplyPath::wait_first;
     return;
   }
   directives_.reply_in_place = false;
   reply_path_.again_at = now + reply_path_.wait;
   service::log_warning(
-      "{} of {} challenges written in place did not leave, so for {} s they go by raw socket; let "
-      "packets from client to client pass in the FORWARD chain, or look for a firewall rule that "
-      "drops packets with mark {:#x}",
-      due - arrived, due, std::chrono::round<std::chrono::seconds>(reply_path_.wait).count(),
-      settings_.mark.value);
+      "{} of {} challenges written in place did not leave, so for {} s they go by raw socket; if a "
+      "firewall drops them, {}",
+      judged->missing, judged->due,
+      std::chrono::round<std::chrono::seconds>(reply_path_.wait).count(), firewall_cure());
   reply_path_.wait = std::min<Duration>(2 * reply_path_.wait, wait_max);
+}
+
+// Nobody's traffic is no proof that the firewall was mended, but a load balancer that reads the
+// health sends none: after a while without any it is well again.
+void Daemon::watch_segments() {
+  constexpr std::chrono::minutes forgotten_after{1};
+  const Instant now = io::now();
+  std::uint64_t let_on = 0;
+  for (const Worker& worker : workers_) let_on += worker.forwarded();
+  const auto passed = ruleset_->segments_passed();
+  if (!passed) return;
+  const auto judged = segments_.turn(let_on, *passed);
+  const bool was_blocked = segments_blocked_at_.has_value();
+  if (judged && judged->blocked()) {
+    segments_blocked_at_ = now;
+    if (was_blocked) return;
+    service::log_warning(
+        "connections are joined, but {} of their {} segments did not leave: clients connect and "
+        "hang; if a firewall drops them, {}",
+        judged->missing, judged->due, firewall_cure());
+  } else if (was_blocked && (judged || now - *segments_blocked_at_ > forgotten_after)) {
+    segments_blocked_at_.reset();
+  }
 }
 
 }  // namespace synward

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -188,6 +189,7 @@ std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
 void Worker::send_decided(io::NfQueue& queue) {
   queue.flush();
   replies_in_place_.add(std::exchange(replies_under_way_, 0));
+  forwarded_.add(std::exchange(forwards_under_way_, 0));
   send_collected();
 }
 
@@ -213,6 +215,7 @@ void Worker::perform(io::NfQueue& queue, const io::QueuedPacket& packet,
       return;
     case engine::Verdict::forward:
       queue.accept(packet.id, mark, decision.packet);
+      ++forwards_under_way_;
       return;
     case engine::Verdict::reply:
       if (directives_.reply_in_place.load(std::memory_order_relaxed)) {
@@ -230,8 +233,12 @@ void Worker::send_collected() {
   for (const auto packet : outbox_.packets()) injector_.add(packet);
   if (const std::uint64_t refused = injector_.flush(); refused > 0) {
     static service::RateLimitedLog log(service::LogLevel::warning, 5, std::chrono::seconds(10));
-    log.log("the kernel refused {} packets of synward's own: {}", refused,
-            std::strerror(injector_.last_error()));
+    log.log("the kernel refused {} packets of synward's own: {}{}", refused,
+            std::strerror(injector_.last_error()),
+            injector_.last_error() == EPERM
+                ? "; a firewall's OUTPUT chain drops them: let packets with synward's mark pass "
+                  "there too (README, Beside a firewall)"
+                : "");
     engine_.count_send_failures(refused);
   }
   outbox_.clear();

@@ -72,6 +72,8 @@ class Worker {
   std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   // Challenges written over their SYNs.
   std::uint64_t replies_in_place() const { return replies_in_place_.value(); }
+  // Packets of joined connections that were let on.
+  std::uint64_t forwarded() const { return forwarded_.value(); }
   // The last of directives.reloads that it works by.
   std::uint32_t reloads_taken() const { return reloads_taken_.load(std::memory_order_acquire); }
   // The last one it could not take, for want of memory: it works by the one before.
@@ -113,8 +115,8 @@ class Worker {
   std::uint32_t clock_steps_seen_ = 0;
   int wake_fd_;
   std::uint64_t verdicts_lost_ = 0;
-  std::uint64_t replies_under_way_ = 0;
-  Counter replies_in_place_;
+  std::uint64_t replies_under_way_ = 0, forwards_under_way_ = 0;
+  Counter replies_in_place_, forwarded_;
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<std::uint32_t> reloads_taken_{0};
   std::atomic<bool> refuses_reload_{false};

@@ -83,14 +83,15 @@ std::optional<RulesetParts> without_missing(RulesetParts parts, const NftFailure
 struct Ruleset::Impl {
   std::expected<void, std::string> apply(const RulesetPlan& plan);
   std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, RulesetParts with);
-  std::expected<std::uint64_t, std::string> count_synacks() const;
+  std::expected<std::uint64_t, std::string> count(const char* counter, std::uint64_t before) const;
 
   MnlSocket socket;  // the tables live as long as it does
   std::vector<Family> installed;
   std::vector<Family> stale;  // tables of our name that nobody owns
   std::vector<std::string> replaced;
   RulesetParts parts;
-  std::uint64_t synacks_before = 0;  // counted by tables that were replaced
+  // Counted by tables that were replaced.
+  std::uint64_t synacks_before = 0, segments_before = 0;
 };
 
 std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan,
@@ -122,14 +123,15 @@ std::expected<void, std::string> Ruleset::Impl::apply(const RulesetPlan& plan) {
   }
 }
 
-std::expected<std::uint64_t, std::string> Ruleset::Impl::count_synacks() const {
-  std::uint64_t sum = synacks_before;
+std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* counter,
+                                                               std::uint64_t before) const {
+  std::uint64_t sum = before;
   for (const Family family : installed) {
     const auto packets =
-        query_counter(socket.get(), {.table = table_name, .family = family}, synack_counter_name);
+        query_counter(socket.get(), {.table = table_name, .family = family}, counter);
     if (!packets)
-      return std::unexpected(fmt::format("nftables: counter {} of table {} {}: {}",
-                                         synack_counter_name, family_word(family), table_name,
+      return std::unexpected(fmt::format("nftables: counter {} of table {} {}: {}", counter,
+                                         family_word(family), table_name,
                                          std::strerror(packets.error())));
     sum += *packets;
   }
@@ -159,10 +161,12 @@ std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan, Ru
 }
 
 std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
-  // SYN-ACKs between this reading and the commit are lost to the counter.
-  const std::uint64_t before = impl_->count_synacks().value_or(impl_->synacks_before);
+  // Packets between this reading and the commit are lost to the counters.
+  const std::uint64_t synacks = synacks_passed().value_or(impl_->synacks_before);
+  const std::uint64_t segments = segments_passed().value_or(impl_->segments_before);
   if (auto done = impl_->apply(plan); !done) return done;
-  impl_->synacks_before = before;
+  impl_->synacks_before = synacks;
+  impl_->segments_before = segments;
   return {};
 }
 
@@ -175,7 +179,11 @@ RulesetParts Ruleset::parts() const {
 }
 
 std::expected<std::uint64_t, std::string> Ruleset::synacks_passed() const {
-  return impl_->count_synacks();
+  return impl_->count(synack_counter_name, impl_->synacks_before);
+}
+
+std::expected<std::uint64_t, std::string> Ruleset::segments_passed() const {
+  return impl_->count(segment_counter_name, impl_->segments_before);
 }
 
 bool Ruleset::present() const {

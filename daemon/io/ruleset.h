@@ -61,6 +61,8 @@ class Ruleset {
   // firewall let through of the challenges that were written in place. Those of a raw socket are
   // not forwarded.
   std::expected<std::uint64_t, std::string> synacks_passed() const;
+  // All other segments with our mark that were forwarded: the same for what is spliced.
+  std::expected<std::uint64_t, std::string> segments_passed() const;
   // False if a table of ours is gone (or the kernel does not answer).
   bool present() const;
   // Deletes the tables now; used by the ordered stop.

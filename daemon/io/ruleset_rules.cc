@@ -26,7 +26,8 @@
 //   chain output_judged { type filter hook output priority raw + 1; mark ... notrack }
 //   chain forward { type filter hook forward priority 300;
 //     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
-//       counter name synacks_passed }                # those in place
+//       counter name synacks_passed accept           # those in place
+//     mark ... meta l4proto tcp counter name segments_passed }
 //
 // The client's address and port are hashed in both directions, with one seed and in one layout
 // (the address, the port, two zero bytes), so both reach the same worker, NAT or not; an ICMP error
@@ -142,7 +143,7 @@ void TableBuilder::add_sets() {
   }
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
-  objects_.add_counter(synack_counter_name);
+  for (const char* name : {synack_counter_name, segment_counter_name}) objects_.add_counter(name);
 }
 
 NftRule TableBuilder::marked_rule(const std::string& chain) const {
@@ -238,7 +239,10 @@ void TableBuilder::add_mark_rules() {
   passed.meta(NFT_META_OIFNAME).in_set("client_interfaces");
   passed.meta(NFT_META_L4PROTO).equals(tcp);
   passed.transport_field(tcp_flags).masked(syn_ack).equals(syn_ack);
-  commit(passed.count(synack_counter_name), "counter of SYN-ACKs");
+  commit(passed.count(synack_counter_name).accept(), "counter of SYN-ACKs");
+  NftRule others = marked_rule("forward");
+  others.meta(NFT_META_L4PROTO).equals(tcp);
+  commit(others.count(segment_counter_name), "counter of segments");
 }
 
 // An answer in place leaves where its SYN came in, so ip6_forward sends a redirect to its source,

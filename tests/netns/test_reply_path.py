@@ -57,3 +57,37 @@ def test_forward_policy_that_drops_replies_is_found_out(fresh, family):
         assert fresh.load(20, family=family)["ok"] == 20
     finally:
         fresh.middlebox.nft("delete table inet firewall\n")
+
+
+ESTABLISHED_ONLY = """
+    table inet firewall {
+      chain forward {
+        type filter hook forward priority filter; policy drop;
+        ct state established,related accept
+        iifname "m0" oifname "m1" tcp dport 80 ct state new accept
+      }
+    }"""
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_a_firewall_that_drops_spliced_segments_is_found_out_and_so_is_its_cure(fresh, family):
+    daemon = fresh.protect(synward.Synward())
+    fresh.middlebox.nft(ESTABLISHED_ONLY)
+    try:
+        said = "clients connect and hang"
+        for _ in range(10):
+            fresh.load(20, family=family, timeout=1)
+            if said in daemon.log():
+                break
+        assert said in daemon.log()
+        assert "meta mark & 0xffff0000 == 0x53590000 accept" in daemon.log()
+        assert "--mark 0x53590000/0xffff0000 -j ACCEPT" in daemon.log()
+        wait.until(lambda: daemon.health()[0] == 503, "/healthz to say so")
+        assert "segments of joined connections do not leave" in daemon.health()[1]
+        fresh.middlebox.nft("insert rule inet firewall forward meta mark & 0xffff0000 == 0x53590000 accept\n")
+
+        def mended():
+            return fresh.load(20, family=family, timeout=5)["ok"] == 20 and daemon.health()[0] == 200
+        wait.until(mended, "the cure to be seen", timeout=30)
+    finally:
+        fresh.middlebox.nft("delete table inet firewall\n")
