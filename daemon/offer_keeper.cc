@@ -161,7 +161,10 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
     repeat_at_ = now + repeat_every;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
-  const std::vector<std::size_t> changed = renew(present + 1, &OfferHistory::announce);
+  std::vector<std::size_t> changed = shrink(present);
+  for (const std::size_t listen : renew(present + 1, &OfferHistory::announce)) {
+    changed.push_back(listen);
+  }
   for (const std::size_t listen : changed) tell(listen);
   if (!changed.empty()) keep();
   return !changed.empty();
@@ -206,6 +209,22 @@ void OfferKeeper::take(const std::vector<io::OptionProbe::Answer>& answers) {
 void OfferKeeper::tell(std::size_t listen) const {
   service::log_debug("clients of {} are offered {}", wire::to_string(listens_[listen].endpoint),
                      words_for(histories_[listen].newest().offer));
+}
+
+// The workers have done the same when they heard of it; here it is for the file and the log.
+std::vector<std::size_t> OfferKeeper::shrink(Epoch present) {
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < listens_.size(); ++i) {
+    ServiceOffer offer = histories_[i].at(present);
+    for (const std::uint16_t position : listens_[i].backends) {
+      const auto known = board_->find(listens_[i].service, position);
+      if (known) offer = backend::what_holds(offer, *known);
+    }
+    if (offer == histories_[i].at(present)) continue;
+    histories_[i].begin(present, offer);
+    changed.push_back(i);
+  }
+  return changed;
 }
 
 std::vector<std::size_t> OfferKeeper::renew(Epoch from,

@@ -14,9 +14,9 @@
 namespace synward {
 
 // What each listen offers to clients (O2, O3, C10): made of what its backends were seen to accept,
-// changed at the beginning of an epoch only, and kept on disk (PATH_OF_THE_KEY.offers), so that
-// challenges of the daemon before this one are understood. Used by the main thread alone; the
-// workers have a copy of histories(), and write to board().
+// promising more from the beginning of an epoch only and less at once, and kept on disk
+// (PATH_OF_THE_KEY.offers), so that challenges of the daemon before this one are understood. Used
+// by the main thread alone; the workers have a copy of histories(), and write to board().
 class OfferKeeper {
  public:
   OfferKeeper(const config::Settings& settings, const ServiceLayout& layout, const HostFacts& host);
@@ -32,7 +32,7 @@ class OfferKeeper {
   void begin(handshake::Epoch present);
   // What has been heard since; a learning SYN to servers that were not heard or refused something,
   // at longer and longer intervals up to a minute, and to all of them every ten. True if an offer
-  // was announced for the next epoch.
+  // changed at once, where it no longer holds, or was announced for the next epoch.
   bool turn(Instant now, handshake::Epoch present);
 
   // The servers' links are others: what they bound is offered at the next turn.
@@ -59,6 +59,8 @@ class OfferKeeper {
   void ask(bool everyone);
   void take(const std::vector<io::OptionProbe::Answer>& answers);
   void tell(std::size_t listen) const;
+  // W2: the listens whose present offer no longer holds.
+  std::vector<std::size_t> shrink(handshake::Epoch present);
   // The listens whose offer changes.
   std::vector<std::size_t> renew(
       handshake::Epoch from,

@@ -106,7 +106,9 @@ void Daemon::renew_offers() {
   const Instant now = io::now();
   if (!offers_->turn(now, handshake::epoch_at(now, clock_->offset()))) return;
   static service::RateLimitedLog log(service::LogLevel::info, 3, std::chrono::minutes(1));
-  log.log("servers accept other options than before: offers change within 64 s");
+  log.log(
+      "servers accept other options than before: what they refuse now is no longer offered, other "
+      "changes follow within 64 s");
   directives_.offers.give(offers_->histories());
 }
 

@@ -64,6 +64,14 @@ bool all_accept(std::span<const LearnedOptions> backends, Accepts LearnedOptions
          !some(backends, option, Accepts::unknown);
 }
 
+bool accepts_less(const LearnedOptions& before, const LearnedOptions& after) {
+  const auto refused = [&](Accepts LearnedOptions::* option) {
+    return before.*option != Accepts::no && after.*option == Accepts::no;
+  };
+  return refused(&LearnedOptions::timestamps) || refused(&LearnedOptions::ecn) ||
+         after.mss < before.mss;
+}
+
 }  // namespace
 
 LearnedOptions learn(const LearnedOptions& before, const Asked& asked, const Answer& answer) {
@@ -123,6 +131,15 @@ handshake::ServiceOffer offer_for(const handshake::ServiceOffer& unlearned,
   return offer;
 }
 
+handshake::ServiceOffer what_holds(const handshake::ServiceOffer& made,
+                                   const LearnedOptions& backend) {
+  handshake::ServiceOffer offer = made;
+  if (backend.timestamps == Accepts::no) offer.timestamps = false;
+  if (backend.ecn == Accepts::no) offer.ecn = false;
+  if (backend.mss != 0) offer.mss = std::min(offer.mss, backend.mss);
+  return offer;
+}
+
 LearnedBoard::LearnedBoard(const std::vector<std::size_t>& backends_per_service) {
   for (const std::size_t count : backends_per_service) words_.emplace_back(count);
 }
@@ -163,10 +180,13 @@ void LearnedBoard::learn_anew(std::uint16_t service, std::uint16_t position, con
 template <typename Lesson>
 void LearnedBoard::correct(std::uint16_t service, std::uint16_t position, const Lesson& lesson) {
   std::atomic<std::uint64_t>& word = words_[service][position];
-  const std::uint64_t before = word.load(std::memory_order_relaxed);
-  const std::uint64_t after = pack(lesson(before == 0 ? LearnedOptions{} : unpack(before)));
+  const std::uint64_t known = word.load(std::memory_order_relaxed);
+  const LearnedOptions before = known == 0 ? LearnedOptions{} : unpack(known);
+  const LearnedOptions after = lesson(before);
   // Most answers teach nothing new: the line stays shared between the workers' caches.
-  if (after != before) word.store(after, std::memory_order_relaxed);
+  if (pack(after) == known) return;
+  word.store(pack(after), std::memory_order_relaxed);
+  if (accepts_less(before, after)) losses_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace synward::backend

@@ -63,6 +63,12 @@ LearnedOptions learn_anew(const LearnedOptions& before, const Answer& answer);
 handshake::ServiceOffer offer_for(const handshake::ServiceOffer& unlearned,
                                   std::span<const LearnedOptions> backends);
 
+// W2, C10: what of an offer still holds with a backend that is known to accept so much. What cannot
+// be translated, timestamps and ECN, and the MSS; windows and SACK can (W1, W2), and the smallest
+// window is another one all the time.
+handshake::ServiceOffer what_holds(const handshake::ServiceOffer& made,
+                                   const LearnedOptions& backend);
+
 // One word per backend, shared by the workers, who all hear SYN-ACKs, and the main thread, which
 // makes offers of it. Of two that learn at once the later wins; the next SYN-ACK corrects it.
 class LearnedBoard {
@@ -76,12 +82,16 @@ class LearnedBoard {
              const Answer& answer);
   void asked(std::uint16_t service, std::uint16_t position);  // no effect if nothing is known
   void learn_anew(std::uint16_t service, std::uint16_t position, const Answer& answer);
+  // Changes whenever a backend was heard to accept less than before. Who sees it changed finds that
+  // backend changed too.
+  std::uint32_t losses() const { return losses_.load(std::memory_order_acquire); }
 
  private:
   template <typename Lesson>  // from what was known to what is known
   void correct(std::uint16_t service, std::uint16_t position, const Lesson& lesson);
 
   std::deque<std::deque<std::atomic<std::uint64_t>>> words_;  // 0: nothing is known
+  std::atomic<std::uint32_t> losses_{0};
 };
 
 }  // namespace synward::backend

@@ -78,12 +78,37 @@ void Core::set_limits() {
   }
 }
 
+void Core::shrink_offers(Instant now) {
+  if (settings.learned == nullptr) return;
+  const std::uint32_t losses = settings.learned->losses();
+  if (losses == losses_heeded_) return;
+  losses_heeded_ = losses;
+  const handshake::Epoch present = keys.epoch(now);
+  // A reload that was too large for the memory leaves fewer listens than there are offers.
+  const std::size_t listens =
+      std::min<std::size_t>(settings.offers.size(), directory.listen_count());
+  for (std::uint16_t i = 0; i < listens; ++i) {
+    handshake::ServiceOffer offer = settings.offers[i].at(present);
+    for (const std::uint16_t position : directory.candidates(i)) {
+      const auto known = settings.learned->find(directory.listen(i).service, position);
+      if (known) offer = backend::what_holds(offer, *known);
+    }
+    if (offer != settings.offers[i].at(present)) settings.offers[i].begin(present, offer);
+  }
+}
+
+void Core::set_offers(std::vector<handshake::OfferHistory> offers) {
+  settings.offers = std::move(offers);
+  losses_heeded_.reset();
+}
+
 void Core::apply(const EngineSettings& changed, Instant now) {
   // What may be too large for the memory comes first: where it throws, all works as before.
   add_services(changed, now);
   early_data.set_bounds(
       {.per_connection = changed.early_data_per_connection, .total = changed.early_data_total});
   settings = changed;
+  losses_heeded_.reset();
   directory.apply(settings.services);
   choice.grow();
   schedule = {settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)};

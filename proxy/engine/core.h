@@ -78,11 +78,16 @@ struct Core {
   handshake::OfferHistory::Tries offers_to_try(std::uint16_t listen, Instant now) const {
     return settings.offers[listen].tries(keys.epoch(now));
   }
+  // W2: where a backend was heard, by whomever, to accept less than is offered, the offer shrinks
+  // now. The cookies of the one before redeem as long as they would have (C10).
+  void shrink_offers(Instant now);
+  void set_offers(std::vector<handshake::OfferHistory> offers);
   const wire::Endpoint& service_endpoint(std::uint16_t listen) const {
     return directory.listen(listen).endpoint;
   }
 
  private:
+  std::optional<std::uint32_t> losses_heeded_;  // of the board's; nothing: offers are new
   void add_services(const EngineSettings& wanted, Instant now);
   void set_limits();
 };

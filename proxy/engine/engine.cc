@@ -244,7 +244,7 @@ void Engine::re_anchor(Duration wall_offset, Instant now) {
 }
 
 void Engine::set_offers(std::vector<handshake::OfferHistory> offers) {
-  state_->settings.offers = std::move(offers);
+  state_->set_offers(std::move(offers));
 }
 
 // std::bad_alloc leaves everything as it was.

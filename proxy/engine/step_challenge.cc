@@ -148,6 +148,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
     }
   }
 
+  core.shrink_offers(arrival.now);
   const handshake::ServiceOffer& ours = core.offer(arrival.key.listen, arrival.now);
   handshake.challenge_isn = handshake::challenge_isn(core.mint(arrival.now), handshake, ours);
   if (entry != nullptr) {

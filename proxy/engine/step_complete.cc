@@ -13,10 +13,15 @@ using wire::SeqNumber;
 
 namespace {
 
+bool agrees_to_ecn(const wire::Segment& syn_ack) {  // RFC 3168 6.1.1
+  return syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr);
+}
+
 void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
   flow.offsets.sequence = flow.challenge_isn.value() - syn_ack.seq.value();
   flow.offsets.backend_scale = syn_ack.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
   flow.offsets.blank_sack = flow.promised(SYNWARD_OFFER_SACK) && !syn_ack.options.sack_permitted;
+  flow.offsets.clear_ecn = flow.promised(SYNWARD_OFFER_ECN) && !agrees_to_ecn(syn_ack);
   if (syn_ack.options.timestamps) {
     // The backend's clock continues ours from the challenge on, so that the client's echo of the
     // challenge becomes an echo of the backend's own first value.
@@ -118,24 +123,27 @@ void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack
                              .sack = flow.promised(SYNWARD_OFFER_SACK),
                              .timestamps = flow.promised(SYNWARD_OFFER_TIMESTAMPS),
                              .ecn = flow.promised(SYNWARD_OFFER_ECN)};
-  core.settings.learned->learn(
-      flow.service, flow.backend, asked,
-      {.window = syn_ack.window,
-       .options = syn_ack.options,
-       .ecn_echo = syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr),
-       .ipv4 = syn_ack.ip.is_ipv4()});
+  core.settings.learned->learn(flow.service, flow.backend, asked,
+                               {.window = syn_ack.window,
+                                .options = syn_ack.options,
+                                .ecn_echo = agrees_to_ecn(syn_ack),
+                                .ipv4 = syn_ack.ip.is_ipv4()});
 }
 
-// W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2).
-bool breaks_our_promise(const Flow& flow, const wire::Segment& syn_ack) {
-  return flow.promised(SYNWARD_OFFER_TIMESTAMPS) && !syn_ack.options.timestamps;
+// W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2). Without
+// ECN it can be served, though less well: another backend is asked if there is one.
+bool breaks_our_promise(const Core& core, const Flow& flow, const Arrival& arrival) {
+  const wire::Segment& syn_ack = arrival.segment;
+  if (flow.promised(SYNWARD_OFFER_TIMESTAMPS) && !syn_ack.options.timestamps) return true;
+  return flow.promised(SYNWARD_OFFER_ECN) && !agrees_to_ecn(syn_ack) &&
+         core.choice.next(flow.key, flow.backends_tried, arrival.now).has_value();
 }
 
 Decision established(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& syn_ack = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
   learn_from(core, flow, syn_ack);
-  if (breaks_our_promise(flow, syn_ack)) {
+  if (breaks_our_promise(core, flow, arrival)) {
     reset_backend(core, flow, arrival.out);
     backend_failed(core, flow, BackendFailure::refused, arrival.now, arrival.out);
     return consume();

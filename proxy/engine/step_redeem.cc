@@ -61,7 +61,12 @@ void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake:
   // hold() hears the rest, where the acknowledgement is in order.
   flow.client_window = ack.window;
   flow.client_tsval = redeemed.client_tsval;
-  if (ack.options.timestamps) flow.challenge_tsval = ack.options.timestamps->echo;
+  // One that has none yet is taken to have heard the latest that a challenge could have said, so
+  // that the backend's TSvals never run backwards for it.
+  flow.challenge_tsval =
+      ack.options.timestamps
+          ? ack.options.timestamps->echo
+          : core.keys.timestamp_clock(arrival.now, ack.source.address, ack.destination.address);
   flow.last_segment = arrival.now;
   if (arrival.now < core.zero_windows_until) flow.window_updates_left = flow::window_updates_max;
   flow.connect_deadline = arrival.now + core.settings.connect_timeout;

@@ -110,6 +110,13 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   if (!flow.joined()) return given_up(arrival, flow);
   if (segment.has(wire::flag_syn)) return unexpected_syn(core, arrival, flow);
 
+  // RFC 6040 4.2: a loss is the only sign of congestion that this client will hear.
+  const bool congestion =
+      (segment.ip.traffic_class & wire::ecn_mask) == wire::ecn_congestion_experienced;
+  if (congestion && arrival.from == Side::client && flow.offsets.clear_ecn) {
+    return drop(arrival, synward_reason_congestion_unheard);
+  }
+
   const tcp::Connection before = flow.connection;
   const tcp::Seen what = seen(flow, arrival.from, segment);
   const tcp::Outcome outcome = tcp::observe(flow.connection, arrival.from, what);

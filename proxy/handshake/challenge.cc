@@ -107,7 +107,11 @@ synward_client_offer client_offer(const wire::Segment& syn) {
   if (syn.options.sack_permitted) offer.flags |= SYNWARD_OFFER_SACK;
   if (syn.options.timestamps) offer.flags |= SYNWARD_OFFER_TIMESTAMPS;
   // RFC 3168 6.1.1: an ECN-setup SYN has both. AccECN's has AE too and is answered as classic ECN.
-  if (syn.has(wire::flag_ece) && syn.has(wire::flag_cwr)) offer.flags |= SYNWARD_OFFER_ECN;
+  // One in a packet that is marked already gets none, as from Linux: it was forged or mangled, for
+  // no SYN of RFC 3168 may be (6.1.1); AccECN allows it.
+  const bool marked = (syn.ip.traffic_class & wire::ecn_mask) != 0 && !syn.has(wire::flag_ae);
+  const bool ecn_setup = syn.has(wire::flag_ece) && syn.has(wire::flag_cwr);
+  if (ecn_setup && !marked) offer.flags |= SYNWARD_OFFER_ECN;
   return offer;
 }
 

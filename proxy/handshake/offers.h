@@ -8,9 +8,10 @@
 
 namespace synward::handshake {
 
-// What one listen offered of late (C10). An offer changes at the beginning of an epoch only, so
-// the offer of a challenge follows from its epoch: workers that hear of a change at different
-// moments, and a daemon that starts again, agree about it. Plain data, copied to every worker.
+// What one listen offered of late (C10). An offer promises more from the beginning of an
+// epoch only, so that workers that hear of it at different moments, and a daemon that starts again,
+// agree about it; it promises less at once (W2), and both are redeemed meanwhile. Plain data,
+// copied to every worker.
 class OfferHistory {
  public:
   struct Entry {
@@ -33,7 +34,8 @@ class OfferHistory {
   }
   // From `from` on `offer` is made; replaces what was announced for that epoch or a later one.
   void announce(Epoch from, const ServiceOffer& offer);
-  // In the middle of the present epoch: at start and after a reload.
+  // In the middle of the present epoch: at start, after a reload, and where a promise no longer
+  // holds.
   void begin(Epoch present, const ServiceOffer& offer);
 
   // Newest first; never empty.
@@ -49,8 +51,9 @@ class OfferHistory {
   void push(const Entry& newest, Epoch begun_before);
   std::size_t index_at(Epoch epoch) const;
 
-  // One that was announced, and two changes within an epoch.
-  static constexpr std::size_t entries_max = 4;
+  // One that was announced, one that began, and what was taken back within an epoch and the one
+  // before it.
+  static constexpr std::size_t entries_max = 6;
   std::array<Entry, entries_max> entries_{};
   std::size_t count_ = 1;
 };

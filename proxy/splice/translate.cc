@@ -125,6 +125,7 @@ void translate_to_backend(const Segment& segment, const Offsets& offsets, const 
   }
   rewrite_window(segment, patch,
                  window_for_backend(offsets, client_window_bytes(offsets, segment.window)));
+  if (offsets.clear_ecn) wire::clear_ecn(segment.packet);
   rename(segment, patch, End::destination, backend);
   finish(segment, patch, segment.source, backend);
 }

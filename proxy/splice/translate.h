@@ -14,7 +14,9 @@ struct Offsets {
   std::uint8_t client_scale = SYNWARD_WINDOW_SCALE_ABSENT;    // the client's own, as it offered it
   std::uint8_t promised_scale = SYNWARD_WINDOW_SCALE_ABSENT;  // ours towards the client
   std::uint8_t backend_scale = SYNWARD_WINDOW_SCALE_ABSENT;   // the backend's own, from its SYN-ACK
-  bool blank_sack = false;  // W2: SACK was promised, but the backend refused it
+  // W2: promised, but the backend refused it. Nobody would tell the client of congestion, so its
+  // packets go on as those of a sender without ECN (RFC 3168), for which routers drop.
+  bool blank_sack = false, clear_ecn = false;
 };
 
 // Scaling is on only if both sides of a handshake sent the option (RFC 7323 2.2); the challenge

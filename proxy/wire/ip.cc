@@ -137,6 +137,17 @@ Result parse_quoted_ip(Bytes quote, bool ipv4) {
   return ipv4 ? parse_quoted_ipv4(quote) : parse_quoted_ipv6(quote);
 }
 
+void clear_ecn(std::span<std::uint8_t> packet) {
+  if (packet[0] >> 4 == 6) {  // the traffic class lies across two bytes
+    packet[1] &= static_cast<std::uint8_t>(~(ecn_mask << 4));
+    return;
+  }
+  ChecksumPatch header(packet.first(ipv4_header_length));
+  const std::uint8_t traffic_class[] = {static_cast<std::uint8_t>(packet[1] & ~ecn_mask)};
+  header.put_bytes(1, traffic_class);
+  header.apply(10);
+}
+
 void put_address(std::span<std::uint8_t> packet, End end, const Address& address) {
   if (address.is_ipv4()) {
     ChecksumPatch header(packet.first(ipv4_header_length));

@@ -46,6 +46,12 @@ std::expected<IpHeader, Reason> parse_ip(std::span<const std::uint8_t> bytes,
 // it when they lower the TTL.
 std::expected<IpHeader, Reason> parse_quoted_ip(std::span<const std::uint8_t> quote, bool ipv4);
 
+// RFC 3168 5, the low two bits of the traffic class.
+inline constexpr std::uint8_t ecn_mask = 3;
+inline constexpr std::uint8_t ecn_congestion_experienced = 3;
+// Makes the packet that of a sender without ECN; an IPv4 header's checksum follows.
+void clear_ecn(std::span<std::uint8_t> packet);
+
 // Which end of a packet is being renamed.
 enum class End : std::uint8_t { source, destination };
 // Writes `address` into the IP header of its family at the start of `packet`; the checksum of an

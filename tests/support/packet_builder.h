@@ -58,6 +58,7 @@ class PacketBuilder {
   PacketBuilder& ack(std::uint32_t ack) { return set(ack_, ack); }
   PacketBuilder& flags(unsigned flags) { return set(flags_, static_cast<std::uint16_t>(flags)); }
   PacketBuilder& window(std::uint16_t window) { return set(window_, window); }
+  PacketBuilder& traffic_class(std::uint8_t all) { return set(traffic_class_, all); }
   PacketBuilder& urgent(std::uint16_t pointer) { return set(urgent_pointer_, pointer); }
   PacketBuilder& payload(Bytes payload) { return set(payload_, std::move(payload)); }
   PacketBuilder& payload(std::size_t length) { return set(payload_, Bytes(length, 'd')); }
@@ -105,6 +106,7 @@ class PacketBuilder {
     Bytes header(20);
     header.insert(header.end(), ip_options_.begin(), ip_options_.end());
     header[0] = static_cast<std::uint8_t>(0x40 | (header.size() / 4));
+    header[1] = traffic_class_;
     wire::store_be16(&header[2], static_cast<std::uint16_t>(header.size() + tcp_length()));
     wire::store_be16(&header[6], fragment_field_);
     header[8] = 64;
@@ -117,7 +119,8 @@ class PacketBuilder {
 
   Bytes ipv6_header() const {
     Bytes header(40);
-    header[0] = 0x60;
+    header[0] = static_cast<std::uint8_t>(0x60 | traffic_class_ >> 4);
+    header[1] = static_cast<std::uint8_t>(traffic_class_ << 4);
     header[7] = 64;
     std::ranges::copy(source_.address.bytes, &header[8]);
     std::ranges::copy(destination_.address.bytes, &header[24]);
@@ -153,6 +156,7 @@ class PacketBuilder {
   std::uint16_t flags_ = wire::flag_ack;
   std::uint16_t window_ = 500;
   std::uint16_t urgent_pointer_ = 0;
+  std::uint8_t traffic_class_ = 0;
   std::uint16_t fragment_field_ = 0x4000;  // DF
   Bytes ip_options_, options_, payload_;
   std::vector<std::pair<std::uint8_t, Bytes>> extensions_;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "daemon/io/clock.h"
 #include "tests/support/temporary_directory.h"
 
@@ -58,6 +60,28 @@ TEST_F(Offers, W2TimestampsWaitForTheLastBackend) {
   keeper.turn(io::now(), 10);
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_FALSE(offer(keeper, 11).ecn);
+  keeper.board()->learn_anew(0, 1, full_answer());
+  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_FALSE(offer(keeper, 11).timestamps);
+  EXPECT_TRUE(offer(keeper, 12).timestamps);
+}
+
+TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
+  OfferKeeper keeper = started(10);
+  learn(keeper, full_answer());
+  ASSERT_TRUE(keeper.turn(io::now(), 10));
+  ASSERT_TRUE(offer(keeper, 11).timestamps);
+  backend::Answer less = full_answer();
+  less.options.timestamps.reset();
+  less.options.mss = 1400;
+  keeper.board()->learn(0, 1, {}, less);
+  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_FALSE(offer(keeper, 11).timestamps);
+  EXPECT_TRUE(offer(keeper, 11).ecn);
+  EXPECT_EQ(offer(keeper, 11).mss, 1400);
+  EXPECT_FALSE(keeper.turn(io::now(), 11));
+  const auto tries = keeper.histories().at(0).tries(11);
+  EXPECT_TRUE(std::ranges::any_of(tries.all(), [](const auto& each) { return each.timestamps; }));
   keeper.board()->learn_anew(0, 1, full_answer());
   EXPECT_TRUE(keeper.turn(io::now(), 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);

@@ -4,6 +4,7 @@
 // are older than the daemon.
 #include <utility>
 
+#include "tests/support/packet_builder.h"
 #include "tests/unit/engine/harness.h"
 
 namespace synward::engine {
@@ -81,6 +82,171 @@ TEST_F(Learning, W2ABackendThatRefusesPromisedTimestampsEndsTheConnectionAndIsCo
   EXPECT_EQ(left[1].segment.destination, client);
   EXPECT_EQ(board->find(0, 0)->timestamps, backend::Accepts::no);
   EXPECT_EQ(counters().backends[0].failures[0].value(), 1U);
+}
+
+// A server that no longer accepts what it was learned to.
+class BrokenPromise : public Learning {
+ protected:
+  BrokenPromise() {
+    settings.offers = {handshake::OfferHistory(everything())};
+    board->learn_anew(0, 0, answer_of(everything()));
+  }
+  static backend::Answer answer_of(const handshake::ServiceOffer& offer) {
+    backend::Answer answer{.window = offer.window, .options = {}, .ecn_echo = offer.ecn};
+    answer.options.mss = offer.mss;
+    answer.options.window_scale = offer.window_scale;
+    answer.options.sack_permitted = offer.sack;
+    if (offer.timestamps) answer.options.timestamps = wire::Timestamps{1, 1};
+    return answer;
+  }
+  SegmentToSend syn_ack_with(bool timestamps, bool ecn) const {
+    SegmentToSend answer = syn_ack(777000, 1001);
+    if (timestamps) answer.options.timestamps = wire::Timestamps{90000, 5001};
+    if (ecn) answer.flags |= wire::flag_ece;
+    return answer;
+  }
+  // The challenge of the next client.
+  Segment next_challenge() {
+    ++client.port;
+    EXPECT_EQ(from_client(full_syn()), Verdict::reply);
+    return left.at(0).segment;
+  }
+  // Data of the client's with these bits of ECN.
+  Verdict marked(const SegmentToSend& what, std::uint8_t ecn) {
+    std::vector<std::uint8_t> bytes(wire::emitted_length_max(what));
+    bytes.resize(wire::emit(bytes, what));
+    if (what.source.address.is_ipv4()) {
+      bytes[1] |= ecn;
+      test::sum_again(bytes, wire::ipv4_header_length);
+    } else {
+      bytes[1] |= static_cast<std::uint8_t>(ecn << 4);
+    }
+    return arrive_bytes(bytes, {true, false});
+  }
+};
+
+TEST_F(BrokenPromise, W2ItsTimestampsAreNotPromisedToTheNextClient) {
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  const Segment challenge = next_challenge();
+  EXPECT_FALSE(challenge.options.timestamps.has_value());
+  EXPECT_EQ(challenge.options.window_scale, 7);
+  ASSERT_EQ(from_client(from_client_segment(1001, challenge.seq.value() + 1)), Verdict::consume);
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  EXPECT_EQ(counters().connections_spliced.value(), 1U);
+}
+
+TEST_F(BrokenPromise, W2AnotherWorkerHearsOfItAtOnce) {
+  Harness other;
+  other.settings = settings;  // the same board
+  ASSERT_EQ(other.from_client(full_syn()), Verdict::reply);
+  EXPECT_TRUE(other.left.at(0).segment.options.timestamps.has_value());
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  SegmentToSend next = full_syn();
+  next.source.port = 40001;
+  ASSERT_EQ(other.from_client(next), Verdict::reply);
+  EXPECT_FALSE(other.left.at(0).segment.options.timestamps.has_value());
+}
+
+TEST_F(BrokenPromise, C10ACookieOfTheOfferBeforeRedeems) {
+  const Segment before = next_challenge();
+  const Endpoint its_client = client;
+  ++client.port;
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, false)), Verdict::consume);
+  EXPECT_FALSE(next_challenge().options.timestamps.has_value());
+  client = its_client;
+  ASSERT_EQ(from_client(full_ack(before.seq.value(), before.options.timestamps->value)),
+            Verdict::consume);
+  EXPECT_EQ(counters().cookies_rejected[0].value(), 0U);
+}
+
+TEST_F(BrokenPromise, AnOfferThatArrivesLateDoesNotPromiseItAgain) {
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  EXPECT_FALSE(next_challenge().options.timestamps.has_value());
+  engine().set_offers({handshake::OfferHistory(everything())});
+  EXPECT_FALSE(next_challenge().options.timestamps.has_value());
+}
+
+TEST_F(BrokenPromise, W2TheNextBackendIsTriedAndThisOneNotPassedOver) {
+  const Endpoint other = endpoint("198.51.100.78:8080");
+  settings.services = {{.listens = {service}, .backends = {backend, other}}};
+  settings.learned = std::make_shared<backend::LearnedBoard>(std::vector<std::size_t>{2});
+  for (const bool timestamps : {false, true}) {
+    ++client.port;
+    settings.learned->learn_anew(0, 0, answer_of(everything()));
+    settings.learned->learn_anew(0, 1, answer_of(everything()));
+    engine().set_offers({handshake::OfferHistory(everything())});
+    redeem_full();
+    const Endpoint first = backend = left.at(0).segment.destination;
+    ASSERT_EQ(from_backend(syn_ack_with(timestamps, false)), Verdict::consume);
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_TRUE(left[0].segment.has(wire::flag_rst));
+    EXPECT_EQ(left[0].segment.destination, first);
+    EXPECT_TRUE(left[1].segment.has(wire::flag_syn));
+    EXPECT_NE(left[1].segment.destination, first);
+    backend = left[1].segment.destination;
+    ASSERT_EQ(from_backend(syn_ack_with(true, true)), Verdict::consume);
+    EXPECT_EQ(state(Side::backend, tcp::State::established), timestamps ? 2 : 1);
+  }
+}
+
+TEST_F(BrokenPromise, W2WithoutEcnNobodyIsLostAndNothingIsMarkedInVain) {
+  const std::vector<std::uint8_t> bytes(10, 'x');
+  const Segment challenge = redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(true, false)), Verdict::consume);
+  EXPECT_EQ(state(Side::backend, tcp::State::established), 1);
+  SegmentToSend data = full_ack(challenge.seq.value(), challenge.options.timestamps->value);
+  data.payload = bytes;
+  ASSERT_EQ(marked(data, 2), Verdict::forward);
+  EXPECT_EQ(left.at(0).segment.ip.traffic_class, 0);
+  EXPECT_EQ(marked(data, 3), Verdict::drop);
+  EXPECT_EQ(dropped(synward_reason_congestion_unheard), 1U);
+  EXPECT_FALSE(next_challenge().has(wire::flag_ece));
+}
+
+TEST_F(BrokenPromise, WithEcnMarksAreLeftAlone) {
+  const std::vector<std::uint8_t> bytes(10, 'x');
+  const Segment challenge = redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(true, true)), Verdict::consume);
+  SegmentToSend data = full_ack(challenge.seq.value(), challenge.options.timestamps->value);
+  data.payload = bytes;
+  for (const std::uint8_t ecn : {2, 3}) {
+    ASSERT_EQ(marked(data, ecn), Verdict::forward);
+    EXPECT_EQ(left.at(0).segment.ip.traffic_class, ecn);
+  }
+}
+
+// As Linux' tcp_ecn_create_request: no SYN of RFC 3168 may be marked; one of AccECN may.
+TEST_F(BrokenPromise, ASynThatIsMarkedItselfGetsNoEcn) {
+  for (const std::uint8_t ecn : {0, 1, 2, 3}) {
+    ++client.port;
+    SegmentToSend first = full_syn();
+    ASSERT_EQ(marked(first, ecn), Verdict::reply);
+    EXPECT_EQ(left.at(0).segment.has(wire::flag_ece), ecn == 0) << +ecn;
+    ++client.port;
+    first = full_syn();
+    first.flags |= wire::flag_ae;
+    ASSERT_EQ(marked(first, ecn), Verdict::reply);
+    EXPECT_TRUE(left.at(0).segment.has(wire::flag_ece)) << +ecn;
+  }
+}
+
+TEST_F(BrokenPromise, AnAcknowledgementWithoutTimestampsDoesNotTurnTheClockBack) {
+  const Segment challenge = next_challenge();
+  const SeqNumber told(challenge.options.timestamps->value);
+  pass(milliseconds(40));
+  ASSERT_EQ(from_client(from_client_segment(1001, challenge.seq.value() + 1)), Verdict::consume);
+  EXPECT_EQ(left.at(0).segment.options.timestamps->value, 5000U);  // the SYN's
+  ASSERT_EQ(from_backend(syn_ack_with(true, true)), Verdict::consume);
+  SegmentToSend data = from_backend_segment(777001, 1001);
+  data.options.timestamps = wire::Timestamps{90001, 5000};
+  ASSERT_EQ(from_backend(data), Verdict::forward);
+  const SeqNumber heard(left.at(0).segment.options.timestamps->value);
+  EXPECT_GT(heard - told, 0);
+  EXPECT_LT(heard - told, 1000);
 }
 
 TEST_F(Learning, C10AChallengeOfTheOfferBeforeRedeemsAndKeepsItsPromise) {

@@ -102,8 +102,10 @@ TEST(OfferHistory, TheOldestIsForgotten) {
   history.announce(12, with_mss(3000));
   history.announce(13, with_mss(4000));
   history.announce(14, with_mss(5000));
-  ASSERT_EQ(history.entries().size(), 4U);
-  EXPECT_EQ(history.newest().from, 14U);
+  history.announce(15, with_mss(6000));
+  history.announce(16, with_mss(7000));
+  ASSERT_EQ(history.entries().size(), 6U);
+  EXPECT_EQ(history.newest().from, 16U);
   EXPECT_EQ(history.at(9).mss, 2000);
 }
 

@@ -153,6 +153,17 @@ TEST(Translation, UrgentDataStayUrgent) {
   }
 }
 
+TEST(ToBackend, EcnIsClearedIfTheBackendRefusedItAndTheRestOfTheClassStays) {
+  Offsets refused = offsets;
+  refused.clear_ecn = true;
+  for (const auto& packet : {PacketBuilder::ipv4(), PacketBuilder::ipv6()}) {
+    const auto marked = PacketBuilder(packet).traffic_class(0xba).payload(3);
+    EXPECT_EQ(to_backend(marked, refused).segment.ip.traffic_class, 0xb8);
+    EXPECT_EQ(to_backend(marked, offsets).segment.ip.traffic_class, 0xba);
+    EXPECT_EQ(to_client(marked, refused).segment.ip.traffic_class, 0xba);
+  }
+}
+
 TEST(Translation, WithoutOffsetsLeavesEveryByte) {
   const auto packet =
       PacketBuilder::ipv4().options(test::concatenated(sack_option, timestamps_option)).payload(5);
