@@ -32,7 +32,7 @@ constexpr std::array<Word<ShieldMode>, 4> shield_mode_table{
      {"native", ShieldMode::native, false},
      {"generic", ShieldMode::generic, false}}};
 constexpr std::array<Word<OnPressure>, 2> on_pressure_table{
-    {{"drop", OnPressure::drop}, {"pass", OnPressure::pass}}};
+    {{"drop", OnPressure::drop}, {"pass", OnPressure::pass, false}}};
 // The guard rule that `drop` leaves behind is not built yet.
 constexpr std::array<Word<OnPressure>, 2> on_exit_table{
     {{"drop", OnPressure::drop, false}, {"pass", OnPressure::pass}}};

@@ -175,10 +175,8 @@ Result Daemon::start_workers() {
 
 Result Daemon::open_worker(unsigned index) {
   const auto number = static_cast<std::uint16_t>(settings_.queue_start + 2 * index);
-  auto syn_queue = io::NfQueue::open(
-      {.number = number, .fail_open = settings_.on_overload == config::OnPressure::pass});
+  auto syn_queue = io::NfQueue::open({.number = number});
   if (!syn_queue) return std::unexpected(syn_queue.error());
-  // FAIL_OPEN never here: a spliced segment passed untranslated is worse than a lost one.
   auto flow_queue = io::NfQueue::open({.number = static_cast<std::uint16_t>(number + 1)});
   if (!flow_queue) return std::unexpected(flow_queue.error());
   auto injector = io::Injector::open(settings_.mark.value);

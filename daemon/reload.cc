@@ -124,7 +124,6 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
     }
     directives_.backend_counts = layout.backend_counts();
     directives_.realtime = settings.realtime;
-    directives_.pass_on_overload = settings.on_overload == config::OnPressure::pass;
     reloads = directives_.reloads.fetch_add(1, std::memory_order_release) + 1;
   }
   for (const Worker& worker : workers_) worker.wake();

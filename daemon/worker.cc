@@ -143,7 +143,6 @@ void Worker::take_reload(Instant now) {
   std::unique_lock lock(directives_.mutex);
   const std::uint32_t reload = directives_.reloads.load(std::memory_order_relaxed);
   const std::optional<int> realtime = directives_.realtime;
-  const bool pass_on_overload = directives_.pass_on_overload;
   try {
     const std::vector<std::size_t> backend_counts = directives_.backend_counts;
     const engine::EngineSettings settings = directives_.settings[plan_.index];
@@ -158,7 +157,6 @@ void Worker::take_reload(Instant now) {
     refuses_reload_.store(true, std::memory_order_relaxed);
   }
   set_realtime(realtime);
-  syn_queue_.set_fail_open(pass_on_overload);
   reloads_taken_.store(reload, std::memory_order_release);
 }
 

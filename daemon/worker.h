@@ -41,8 +41,7 @@ struct Directives {
   // Reloads: the settings of each worker, which its counters grow to first.
   std::vector<engine::EngineSettings> settings;
   std::vector<std::size_t> backend_counts;
-  std::optional<int> realtime;    // SCHED_FIFO priority
-  bool pass_on_overload = false;  // a full queue of SYNs lets them pass
+  std::optional<int> realtime;  // SCHED_FIFO priority
   std::atomic<std::uint32_t> reloads{0};
   // Held while counters grow, and by those who read all of them.
   mutable std::mutex counters_growth;

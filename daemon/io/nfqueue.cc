@@ -175,9 +175,6 @@ void NfQueue::accept(std::uint32_t id, std::uint32_t mark, std::span<const std::
 void NfQueue::flush() {
   impl_->flush();
 }
-void NfQueue::set_fail_open(bool fail_open) {
-  send_flags(impl_->fd, impl_->number, fail_open);
-}
 std::uint64_t NfQueue::send_errors() const {
   return impl_->send_errors;
 }

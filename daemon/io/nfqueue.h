@@ -14,7 +14,6 @@ struct NfQueueOptions {
   std::uint16_t number = 0;
   std::uint32_t max_length = 16384;   // packets waiting in the kernel
   std::uint32_t copy_range = 0xffff;  // bytes of each packet copied to us; clipped to 65531
-  bool fail_open = false;             // a full queue accepts instead of dropping: SYN queues only
   int receive_buffer_bytes = 16 << 20;
 };
 
@@ -46,9 +45,6 @@ class NfQueue {
   void accept(std::uint32_t id);  // as it came
   void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
   void flush();
-
-  // NfQueueOptions::fail_open, from now on.
-  void set_fail_open(bool fail_open);
 
   // Verdicts that could not be sent: their packets were dropped instead (or, if that failed too,
   // wait in the kernel until the queue closes).

@@ -34,13 +34,6 @@ void drop_packet(int fd, std::uint16_t queue, std::uint32_t id) {
   send(fd, message, message->nlmsg_len, 0);
 }
 
-void put_flags(nlmsghdr* message, bool fail_open) {
-  // GSO: without it the kernel segments big packets one by one before queueing them.
-  const std::uint32_t flags = NFQA_CFG_F_GSO | (fail_open ? NFQA_CFG_F_FAIL_OPEN : 0);
-  mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
-  mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
-}
-
 // Everything in one message: no packet can meet a queue that is bound but not yet configured.
 ssize_t send_setup(mnl_socket* socket, const NfQueueOptions& options) {
   std::array<char, 256> request;
@@ -51,7 +44,9 @@ ssize_t send_setup(mnl_socket* socket, const NfQueueOptions& options) {
   nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
                            static_cast<int>(clipped_copy_range(options)));
   nfq_nlmsg_cfg_put_qmaxlen(message, options.max_length);
-  put_flags(message, options.fail_open);
+  // Without it the kernel segments big packets one by one before queueing them.
+  mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+  mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
   return mnl_socket_sendto(socket, message, message->nlmsg_len);
 }
 
@@ -102,13 +97,6 @@ std::string explain(std::uint16_t queue, int error) {
 }
 
 }  // namespace
-
-void send_flags(int fd, std::uint16_t queue, bool fail_open) {
-  std::array<char, 128> request;
-  nlmsghdr* message = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, queue);
-  put_flags(message, fail_open);
-  send(fd, message, message->nlmsg_len, 0);
-}
 
 std::uint32_t clipped_copy_range(const NfQueueOptions& options) {
   return std::clamp<std::uint32_t>(options.copy_range, 1, VerdictBatch::max_payload);

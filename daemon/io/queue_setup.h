@@ -16,7 +16,4 @@ std::uint32_t clipped_copy_range(const NfQueueOptions& options);
 std::expected<MnlSocket, std::string> set_up_queue(const NfQueueOptions& options,
                                                    int send_buffer_bytes);
 
-// The flags alone. The kernel answers only if it refuses, which it has no reason to.
-void send_flags(int fd, std::uint16_t queue, bool fail_open);
-
 }  // namespace synward::io

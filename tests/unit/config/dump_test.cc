@@ -39,7 +39,6 @@ TEST(ConfigDump, LoadsAgainToEveryOtherValue) {
   settings.queue_start = 0;
   settings.mark = {1, 0xffffffff};
   settings.realtime = 99;
-  settings.on_overload = OnPressure::pass;
   settings.metrics_listen = endpoint("0.0.0.0:1");
   settings.control_socket = "/tmp/socket";
   expect_round_trip(settings);

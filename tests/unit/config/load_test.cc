@@ -80,7 +80,7 @@ TEST(ConfigLoad, ReadsEveryKey) {
       "  early_data: {per_connection: 1KiB, total: 1GiB}, unknown_segments: reset, adopt: 0s}\n"
       "shield: {mode: off, tracked_syns: 5/s, unknown_segments: 6/s}\n"
       "workers: 3\nqueue_start: 100\nmark: 0x10/255\nrealtime: 50\n"
-      "on_overload: pass\non_exit: pass\n"
+      "on_overload: drop\non_exit: pass\n"
       "metrics: {listen: 0.0.0.0:80}\ncontrol: {socket: /tmp/socket}\n"));
   const HalfOpen half_open{10, 200ms, 2, 60, 5};
   EXPECT_EQ(settings.half_open, half_open);
@@ -93,7 +93,7 @@ TEST(ConfigLoad, ReadsEveryKey) {
   EXPECT_EQ(settings.queue_start, 100);
   EXPECT_EQ(settings.mark, (Mark{0x10, 255}));
   EXPECT_EQ(settings.realtime, 50U);
-  EXPECT_EQ(settings.on_overload, OnPressure::pass);
+  EXPECT_EQ(settings.on_overload, OnPressure::drop);
   EXPECT_EQ(settings.on_exit, OnPressure::pass);
   EXPECT_EQ(wire::to_string(settings.metrics_listen), "0.0.0.0:80");
   EXPECT_EQ(settings.control_socket, "/tmp/socket");

@@ -19,6 +19,7 @@ void expect_refused(const Refusal& refusal) {
 TEST(ConfigRefuses, ValuesWhosePartDoesNotExistYet) {
   expect_refused({"splice: {engine: kernel}", "3:18: engine: 'kernel' is not in this version"});
   expect_refused({"shield: {mode: native}", "3:16: mode: 'native' is not in this version"});
+  expect_refused({"on_overload: pass", "3:14: on_overload: 'pass' is not in this version"});
   expect_refused({"shield: {mode: generic}", "3:16: mode: 'generic' is not in this version"});
 }
 
