@@ -45,6 +45,7 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
   io::RulesetPlan plan{.client_interfaces = settings.interfaces.client,
                        .server_interfaces = settings.interfaces.server,
                        .listens = {},
+                       .translated = {},
                        .backends = {},
                        .own_addresses = host.network.own_addresses,
                        .queue_start = settings.queue_start,
@@ -54,7 +55,9 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
                        .steering_seed = host.steering_seed};
   const backend::Directory& directory = layout.directory();
   for (std::uint16_t i = 0; i < directory.listen_count(); ++i) {
-    plan.listens.push_back(directory.listen(i).endpoint);
+    const backend::Listen& listen = directory.listen(i);
+    plan.listens.push_back(listen.endpoint);
+    if (!listen.transparent && !listen.retired) plan.translated.push_back(listen.endpoint);
   }
   for (std::uint16_t service = 0; service < directory.service_count(); ++service) {
     for (std::uint16_t i = 0; i < directory.backend_count(service); ++i) {

@@ -71,12 +71,20 @@ NftRule& NftRule::transport_field(NftField field, NftRegister to) {
 }
 
 NftRule& NftRule::equals(std::span<const std::uint8_t> bytes) {
-  nftnl_expr* const compare = allocate("cmp");
-  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, kernel_register(0));
-  nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
-  nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, bytes.data(),
+  return compare(NFT_CMP_EQ, bytes);
+}
+
+NftRule& NftRule::differs(std::span<const std::uint8_t> bytes) {
+  return compare(NFT_CMP_NEQ, bytes);
+}
+
+NftRule& NftRule::compare(std::uint32_t operation, std::span<const std::uint8_t> bytes) {
+  nftnl_expr* const expression = allocate("cmp");
+  nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, kernel_register(0));
+  nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, operation);
+  nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, bytes.data(),
                  static_cast<std::uint32_t>(bytes.size()));
-  return add(compare);
+  return add(expression);
 }
 
 NftRule& NftRule::masked(std::span<const std::uint8_t> mask) {

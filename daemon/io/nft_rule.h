@@ -48,6 +48,7 @@ class NftRule {
   NftRule& network_field(NftField field, NftRegister to = 0);
   NftRule& transport_field(NftField field, NftRegister to = 0);
   NftRule& equals(std::span<const std::uint8_t> bytes);
+  NftRule& differs(std::span<const std::uint8_t> bytes);
   NftRule& masked(std::span<const std::uint8_t> mask);
   NftRule& in_set(const char* set);
   NftRule& not_in_set(const char* set);
@@ -71,6 +72,7 @@ class NftRule {
  private:
   NftRule& add(nftnl_expr* expression);
   NftRule& payload(std::uint32_t base, NftField field, NftRegister to);
+  NftRule& compare(std::uint32_t operation, std::span<const std::uint8_t> bytes);
   NftRule& lookup(const char* set, std::uint32_t flags);
   NftRule& verdict(int code, const char* chain);
 

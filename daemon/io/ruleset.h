@@ -15,6 +15,8 @@ struct RulesetPlan {
   std::vector<std::string> client_interfaces;
   std::vector<std::string> server_interfaces;
   std::vector<wire::Endpoint> listens;  // destinations of client packets
+  // Those of them behind whose address is nobody: SYNs from servers and from this host are refused.
+  std::vector<wire::Endpoint> translated;
   std::vector<wire::Endpoint>
       backends;  // sources of server packets (listens of transparent services too)
   std::vector<wire::Address> own_addresses;  // F3: the host's own connections to its servers

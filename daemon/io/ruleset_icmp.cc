@@ -97,6 +97,22 @@ class IcmpRules {
   PacketFields quoted_;
 };
 
+// An answer in place leaves where its SYN came in, so ip6_forward sends a redirect to its source,
+// the server; IPv6 has no send_redirects. A server that has a connection of the same addresses
+// and ports, and this machine's link-local address as its router, would believe it and look for
+// the client on its own link.
+void add_redirect_rule(NftObjects& objects) {
+  constexpr std::array<std::uint8_t, 1> icmpv6{IPPROTO_ICMPV6};
+  constexpr std::array<std::uint8_t, 1> redirect{137};
+  NftRule redirects(NFPROTO_IPV6, table_name, "output");
+  redirects.meta(NFT_META_L4PROTO).equals(icmpv6);
+  redirects.transport_field({.offset = 0, .length = 1}).equals(redirect);
+  redirects.network_field(tcp_fields(NFPROTO_IPV6).destination.address)
+      .in_set("listen_addresses")
+      .drop();
+  objects.add_rule(redirects, "no redirects to servers");
+}
+
 }  // namespace
 
 void add_icmp_rules(NftObjects& objects, const RulesetPlan& plan, Family family, bool has_servers) {
@@ -104,6 +120,7 @@ void add_icmp_rules(NftObjects& objects, const RulesetPlan& plan, Family family,
   rules.add_types();
   rules.add_about_service();
   if (has_servers) rules.add_about_client();
+  if (family == NFPROTO_IPV6) add_redirect_rule(objects);
 }
 
 }  // namespace synward::io

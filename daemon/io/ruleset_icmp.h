@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Internal to daemon/io: the rules for ICMP errors about spliced connections.
+// Internal to daemon/io: the rules for ICMP: errors about spliced connections, and redirects.
 #pragma once
 #include "daemon/io/nft_objects.h"
 #include "daemon/io/ruleset_rules.h"

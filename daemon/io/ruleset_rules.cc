@@ -14,6 +14,8 @@
 //       jhash ip saddr . tcp sport mod 2 seed S vmap { 0: goto syn_0, 1: goto syn_1 }
 //     jhash ip saddr . tcp sport mod 2 seed S vmap { 0: goto flow_0, 1: goto flow_1 } }
 //   chain from_server {
+//     tcp flags & (syn|ack) == syn ip daddr . tcp dport @translated
+//       jhash ip saddr . tcp sport mod 2 seed S vmap { 0: goto syn_0, 1: goto syn_1 }
 //     meta l4proto tcp ip saddr . tcp sport @backends ip daddr != @own_addresses
 //       jhash ip daddr . tcp dport mod 2 seed S vmap { 0: goto flow_0, 1: goto flow_1 }
 //     (ICMP errors about segments to a backend) }
@@ -21,6 +23,7 @@
 //   chain reassembly { meta l4proto tcp tproxy to :1 }      # never entered, see add_reassembly()
 //   chain prerouting_judged { type filter hook prerouting priority raw + 1; mark ... notrack }
 //   chain output { type filter hook output priority raw;
+//     oifname != "lo" meta mark & MASK != MARK tcp flags ... @translated ... vmap { ... }
 //     (ICMP errors of this host about either)
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain output_judged { type filter hook output priority raw + 1; mark ... notrack }
@@ -35,6 +38,7 @@
 #include "daemon/io/ruleset_rules.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <netinet/in.h>
 // after <netinet/in.h>, whose types it would define again
 #include <linux/netfilter.h>
@@ -83,9 +87,9 @@ class TableBuilder {
   void add_reassembly();
   void add_service_rules();
   void add_server_rule();
+  void add_refused_calls();
   void add_queue_rules();
   void add_mark_rules();
-  void add_redirect_rule();
 
   NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
   NftRule marked_rule(const std::string& chain) const;
@@ -98,23 +102,24 @@ class TableBuilder {
   Family family_;
   PacketFields fields_;
   RulesetParts parts_;
-  NftKeys backends_, own_;
+  NftKeys backends_, own_, translated_;
 };
 
 void TableBuilder::build() {
   backends_ = endpoint_keys(plan_.backends, family_);
   own_ = address_keys(plan_.own_addresses, family_);
+  translated_ = endpoint_keys(plan_.translated, family_);
   objects_.add_owned_table();
   add_chains();
   add_sets();
   add_prerouting_rules();
   add_service_rules();
+  if (!translated_.empty()) add_refused_calls();
   if (has_servers()) add_server_rule();
   add_queue_rules();
   add_reassembly();
   add_icmp_rules(objects_, plan_, family_, has_servers());
   add_mark_rules();
-  if (family_ == NFPROTO_IPV6) add_redirect_rule();
 }
 
 void TableBuilder::add_chains() {
@@ -141,6 +146,7 @@ void TableBuilder::add_sets() {
     objects_.add_set("backends", endpoint, backends_);
     if (!own_.empty()) objects_.add_set("own_addresses", address, own_);
   }
+  if (!translated_.empty()) objects_.add_set("translated", endpoint, translated_);
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
   for (const char* name : {synack_counter_name, segment_counter_name}) objects_.add_counter(name);
@@ -201,6 +207,28 @@ void TableBuilder::add_service_rules() {
   commit(others, "segments to their worker (needs nft_hash)");
 }
 
+// Calls of a translated service from where it cannot be called: the engine refuses them. What goes
+// to this host itself, its own stack answers.
+void TableBuilder::add_refused_calls() {
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
+  constexpr std::array<std::uint8_t, 1> syn{tcp_syn};
+  constexpr std::array<std::uint8_t, IFNAMSIZ> loopback{'l', 'o'};
+  NftRule servers = rule("from_server");
+  NftRule own = rule("output");
+  own.meta(NFT_META_OIFNAME).differs(loopback);
+  own.meta(NFT_META_MARK)
+      .masked(host_order(plan_.mark_mask))
+      .differs(host_order(plan_.mark & plan_.mark_mask));
+  for (NftRule* const calls : {&own, &servers}) {
+    calls->meta(NFT_META_L4PROTO).equals(tcp);
+    calls->transport_field(tcp_flags).masked(syn_and_ack).equals(syn);
+    load(*calls, fields_.destination).in_set("translated");
+    steer(*calls, steering(), fields_.source, "syn");
+    commit(*calls, "calls of translated services (needs nft_hash)");
+  }
+}
+
 void TableBuilder::add_server_rule() {
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   NftRule server = rule("from_server");
@@ -243,20 +271,6 @@ void TableBuilder::add_mark_rules() {
   NftRule others = marked_rule("forward");
   others.meta(NFT_META_L4PROTO).equals(tcp);
   commit(others.count(segment_counter_name), "counter of segments");
-}
-
-// An answer in place leaves where its SYN came in, so ip6_forward sends a redirect to its source,
-// the server; IPv6 has no send_redirects. A server that has a connection of the same addresses
-// and ports, and this machine's link-local address as its router, would believe it and look for
-// the client on its own link.
-void TableBuilder::add_redirect_rule() {
-  constexpr std::array<std::uint8_t, 1> icmpv6{IPPROTO_ICMPV6};
-  constexpr std::array<std::uint8_t, 1> redirect{137};
-  NftRule redirects = rule("output");
-  redirects.meta(NFT_META_L4PROTO).equals(icmpv6);
-  redirects.transport_field({.offset = 0, .length = 1}).equals(redirect);
-  redirects.network_field(fields_.destination.address).in_set("listen_addresses").drop();
-  commit(redirects, "no redirects to servers");
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ std::uint16_t Directory::place_backend(std::uint16_t service, const wire::Endpoi
   const auto found = std::ranges::find(known, backend);
   const auto position = static_cast<std::uint16_t>(found - known.begin());
   if (found == known.end()) known.push_back(backend);
+  backend_addresses_.insert(backend.address);
   return position;
 }
 
@@ -106,6 +107,14 @@ std::span<const std::uint16_t> Directory::listens_before(const wire::Endpoint& s
   const auto found = before_backend_.find(source);
   if (found == before_backend_.end()) return {};
   return found->second.listens;
+}
+
+// Asked of every SYN of a flood, whose sources hardly ever are a backend's.
+bool Directory::is_candidate(std::uint16_t listen, const wire::Address& address) const {
+  if (!backend_addresses_.contains(address)) return false;
+  return std::ranges::any_of(candidates(listen), [&](std::uint16_t position) {
+    return backend(listens_[listen].service, position).address == address;
+  });
 }
 
 bool Directory::has_listen(std::uint16_t service, const wire::Endpoint& endpoint) const {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "proxy/wire/address.h"
@@ -52,6 +53,8 @@ class Directory {
   std::span<const std::uint16_t> candidates(std::uint16_t listen) const {
     return candidates_[listen];
   }
+  // One of those has this address.
+  bool is_candidate(std::uint16_t listen, const wire::Address& address) const;
   std::uint16_t service_count() const { return static_cast<std::uint16_t>(backends_.size()); }
   std::uint16_t backend_count(std::size_t service) const {
     return static_cast<std::uint16_t>(backends_[service].size());
@@ -86,6 +89,7 @@ class Directory {
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
   std::unordered_map<wire::Endpoint, Before, Hash> before_backend_;
+  std::unordered_set<wire::Address, Hash> backend_addresses_;  // all there ever were
 };
 
 }  // namespace synward::backend

@@ -4,10 +4,10 @@
 // named by what happens.
 #include "proxy/engine/engine.h"
 
-#include <algorithm>
 #include <unordered_set>
 
 #include "proxy/engine/core.h"
+#include "proxy/engine/sources.h"
 #include "proxy/engine/step_adopt.h"
 #include "proxy/engine/step_icmp.h"
 #include "proxy/engine/step_not_ours.h"
@@ -16,18 +16,6 @@ namespace synward::engine {
 
 using wire::Address;
 using wire::Segment;
-
-namespace {
-
-struct AddressHash {
-  std::size_t operator()(const Address& address) const {
-    std::size_t hash = 14695981039346656037U;
-    for (const std::uint8_t byte : address.bytes) hash = (hash ^ byte) * 1099511628211U;
-    return hash;
-  }
-};
-
-}  // namespace
 
 struct Engine::State : Core {
   State(const EngineSettings& engine_settings, Counters& engine_counters, Instant now)
@@ -47,23 +35,14 @@ struct Engine::State : Core {
            source == segment.destination.address;
   }
 
-  static bool is_never_a_source(const Address& source) {
-    if (source.is_ipv4()) {
-      const auto octets = source.ipv4();
-      return octets[0] == 0 || octets[0] == 127 || octets[0] >= 224;  // class D, E, broadcast
-    }
-    const bool loopback_or_unspecified =
-        std::all_of(source.bytes.begin(), source.bytes.end() - 1, [](auto b) { return b == 0; }) &&
-        source.bytes[15] <= 1;
-    return loopback_or_unspecified || source.bytes[0] == 0xff;
-  }
-
   Decision no_segment(const wire::Refused& refused, Ingress ingress);
   Decision on_icmp_error(Instant now, const wire::IcmpError& error, Ingress ingress, Outbox& out);
   Decision on_segment(Instant now, const Segment& segment, Ingress ingress, Outbox& out);
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
   Decision from_backend(Instant now, const Segment& segment, flow::Flow& flow, Outbox& out);
+  bool calls_translated(const Segment& segment) const;
+  Decision refuse_call(Instant now, const Segment& segment, Outbox& out);
   Decision from_backend_unknown(Instant now, const Segment& segment, Outbox& out);
 };
 
@@ -106,10 +85,13 @@ Decision Engine::State::no_segment(const wire::Refused& refused, Ingress ingress
 //
 //   interface       to a listen       from a backend              from a backend to a listen
 //   client          the client's      (not queued)                the client's
-//   server          nobody's of ours  its connection's,           its connection's, else
-//                                     else nobody's of ours       nobody's of ours
+//   server          nobody's of ours, its connection's,           its connection's, else
+//                   but see below     else nobody's of ours       nobody's of ours
 //   both            the client's      its connection's,           its connection's, else the
 //                                     else nobody's of ours       client's; but a SYN-ACK nobody's
+//
+// Behind a translated address is nobody but us. A SYN to one from a server's interface, or from
+// this host itself, is refused at once; where the address is this host's, its own stack does that.
 Decision Engine::State::on_segment(Instant now, const Segment& segment, Ingress ingress,
                                    Outbox& out) {
   const bool from_a_backend =
@@ -122,6 +104,10 @@ Decision Engine::State::on_segment(Instant now, const Segment& segment, Ingress 
   if (ingress.from_client_side && !(from_a_backend && syn_ack)) {
     const auto listens = directory.find_listens(segment.destination);
     if (!listens.empty()) return from_client(now, segment, listens, out);
+  }
+  if (calls_translated(segment)) {
+    const bool to_this_host = own_addresses.contains(segment.destination.address);
+    return to_this_host ? pass() : refuse_call(now, segment, out);
   }
   if (from_a_backend) return from_backend_unknown(now, segment, out);
   return drop(counters.none(), synward_reason_not_a_service);
@@ -179,6 +165,10 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
 
   // 4. A SYN is challenged, or told that its connection exists.
   if (segment.has(wire::flag_syn) && !segment.has(wire::flag_ack)) {
+    // A backend would be sent a SYN from its own address, and hear nothing of us.
+    const bool own_backend =
+        !directory.listen(listen).retired && directory.is_candidate(listen, segment.source.address);
+    if (own_backend) return refuse_call(now, segment, out);
     return answer_syn(*this, arrival, flow);
   }
 
@@ -218,6 +208,26 @@ Decision Engine::State::from_backend_unknown(Instant now, const Segment& segment
                           .key = {segment.destination.address, segment.destination.port, listen},
                           .service = service_of(listen),
                           .out = out});
+}
+
+bool Engine::State::calls_translated(const Segment& segment) const {
+  const auto listens = directory.find_listens(segment.destination);
+  if (listens.empty() || !segment.has(wire::flag_syn) || segment.has(wire::flag_ack)) return false;
+  const backend::Listen& called = directory.listen(listens.front());
+  return !called.transparent && !called.retired;
+}
+
+// RFC 9293 3.10.7.1, as a closed port would: nobody is left to wait.
+Decision Engine::State::refuse_call(Instant now, const Segment& segment, Outbox& out) {
+  const std::uint16_t listen = directory.find_listens(segment.destination).front();
+  const Arrival arrival{.now = now,
+                        .segment = segment,
+                        .from = Side::client,
+                        .key = {segment.source.address, segment.source.port, listen},
+                        .service = service_of(listen),
+                        .out = out};
+  refuse(*this, arrival);
+  return drop(arrival, synward_reason_not_a_client);
 }
 
 void Engine::on_tick(Instant now, Outbox& out) {

@@ -12,7 +12,7 @@
 namespace synward::engine {
 
 // Which interfaces a packet came through; one may be both. From this host come its own ICMP errors,
-// about segments that it cannot forward.
+// about segments that it cannot forward, and its own SYNs to translated services.
 struct Ingress {
   bool from_client_side = false;
   bool from_server_side = false;

@@ -24,6 +24,7 @@
   X(bad_flags, "a combination of TCP flags that no stack sends")                               \
   X(bad_icmp, "an ICMP error that does not quote its addressee's own TCP segment")             \
   X(not_a_service, "queued by a rule, yet no service listens there")                           \
+  X(not_a_client, "a SYN to a translated service from here, a server's link, or its backend")  \
   X(flow_table_full, "no room for another connection (splice.connections)")                    \
   X(synack_limit, "more SYNs of its network than limits.synacks_per_prefix allows")            \
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                    \
