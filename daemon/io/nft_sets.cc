@@ -75,8 +75,8 @@ void note_raw_fields(nftnl_udata_buf* notes, const std::array<NftField, 2>& fiel
   nftnl_udata* const key = nftnl_udata_nest_start(notes, NFTNL_UDATA_SET_KEY_TYPEOF);
   nftnl_udata_put_u32(notes, NFTNL_UDATA_SET_TYPEOF_EXPR, concatenation);
   nftnl_udata* const parts = nftnl_udata_nest_start(notes, NFTNL_UDATA_SET_TYPEOF_DATA);
-  for (std::uint8_t number = 0; number < fields.size(); ++number)
-    note_raw_field(notes, number, fields.at(number));
+  std::uint8_t number = 0;
+  for (const NftField& field : fields) note_raw_field(notes, number++, field);
   nftnl_udata_nest_end(notes, parts);
   nftnl_udata_nest_end(notes, key);
 }

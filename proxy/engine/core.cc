@@ -85,8 +85,8 @@ void Core::shrink_offers(Instant now) {
   losses_heeded_ = losses;
   const handshake::Epoch present = keys.epoch(now);
   // A reload that was too large for the memory leaves fewer listens than there are offers.
-  const std::size_t listens =
-      std::min<std::size_t>(settings.offers.size(), directory.listen_count());
+  const auto listens = static_cast<std::uint16_t>(
+      std::min<std::size_t>(settings.offers.size(), directory.listen_count()));
   for (std::uint16_t i = 0; i < listens; ++i) {
     handshake::ServiceOffer offer = settings.offers[i].at(present);
     for (const std::uint16_t position : directory.candidates(i)) {

@@ -83,7 +83,7 @@ bool SpentCookies::add(const CookieUse& use, Instant until, Instant now) {
     const Look other = look(*second, present);
     Slot slot = (other.taken < one.taken ? other : one).soonest;
     if (slot.until > present && other.soonest.until < slot.until) slot = other.soonest;
-    std::atomic_ref claimed(slot.bucket->until[slot.index]);
+    const std::atomic_ref claimed(slot.bucket->until[slot.index]);
     std::uint32_t expected = slot.until;
     if (!claimed.compare_exchange_strong(expected, seconds_of(until), std::memory_order_relaxed)) {
       continue;
