@@ -105,6 +105,19 @@ TEST_P(HandshakeSteps, PressureIsKnownFromItsBeginningToItsEnd) {
   EXPECT_EQ(counters().half_open_pressured.value(), 0);
 }
 
+// H3: a host in whose name the SYN came must not be hit five times.
+TEST_P(HandshakeSteps, UnderPressureAChallengeIsRepeatedOnce) {
+  settings.backlog = 5;
+  std::uint8_t& network = client.address.bytes[client.address.is_ipv4() ? 14 : 7];
+  for (int i = 0; i < 4; ++i, ++network) {
+    challenge();
+    pass(milliseconds(200));  // so that the budget of all does not hold them back
+  }
+  pass(seconds(20));
+  EXPECT_EQ(counters().half_open_pressured.value(), 1);
+  EXPECT_EQ(counters().synack_retransmits.value(), 4U);
+}
+
 TEST_P(HandshakeSteps, WhoGivesWayIsCounted) {
   settings.backlog = 5;
   std::uint8_t& network = client.address.bytes[client.address.is_ipv4() ? 14 : 7];

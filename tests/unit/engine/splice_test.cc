@@ -200,6 +200,22 @@ TEST_F(TwoBackends, S3OneThatFailedIsPassedOverForFiveSeconds) {
   EXPECT_GT(again, 0U);
 }
 
+TEST_F(TwoBackends, S3OneThatIsSilentIsToldThatItsConnectionIsOver) {
+  from_client(from_client_segment(1001, challenge() + 1));
+  const Endpoint silent = asked().at(0);
+  std::vector<Left> told;
+  const Instant start = now;
+  while (now < start + seconds(1)) {
+    pass(milliseconds(8));
+    for (Left& each : left) {
+      if (each.segment.has(wire::flag_rst)) told.push_back(std::move(each));
+    }
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].segment.destination, silent);
+  EXPECT_EQ(told[0].segment.seq, SeqNumber(1001));
+}
+
 TEST_F(TwoBackends, S3AfterTheTimeForConnectingNoOtherIsAsked) {
   settings.connect_timeout = milliseconds(500);  // less than a silent one is given
   from_client(from_client_segment(1001, challenge() + 1));
