@@ -6,8 +6,8 @@
 //
 //  - above three quarters of the table timeouts shrink, in a line, to a minute at the bound, as
 //    pf's adaptive ones do. At the bound who wants in takes the place of the one that is silent
-//    longest. The list for that is put in order by the looks at each connection, once in a minute,
-//    not by every segment: silent longest to a minute.
+//    longest. The list for that is put in order by the first segment of a connection in each
+//    second, not by all of them: silent longest to a second.
 //  - if nobody has been silent for so long, who wants in takes the place of somebody of a network
 //    above an eighth, or of a service above its share, while his own are below. The one that is
 //    silent longest of the next sixteen of these is chosen; where fewer than an eighth of all are
@@ -42,19 +42,11 @@ Duration own_timeout(const Core& core, const Flow& flow) {
   return half_closed ? core.settings.half_closed_idle : core.settings.idle;
 }
 
-// The first of the list, if it is silent for too long. One that has spoken since the last look at
-// it goes to the end; few are looked at, as this is on the packet path.
+// The first of the list, if it is silent for too long: no other is so for a second more.
 Flow* oldest_silent(Core& core, Instant now) {
-  constexpr int looks_max = 8;
-  for (int looks = 0; looks < looks_max; ++looks) {
-    Flow* const flow = core.flows.first_open();
-    if (flow == nullptr) return nullptr;
-    const Duration silent = now - flow->last_segment;
-    if (silent >= idle_timeout(core, *flow)) return flow;
-    if (!spoke_since_look(*flow)) return nullptr;
-    core.flows.touch(*flow);
-  }
-  return nullptr;
+  Flow* const flow = core.flows.first_open();
+  const bool too_long = flow != nullptr && now - flow->last_segment >= idle_timeout(core, *flow);
+  return too_long ? flow : nullptr;
 }
 
 // Of those above a share of which the one that wants in is below.
@@ -129,8 +121,12 @@ Duration idle_timeout(const Core& core, const Flow& flow) {
   return timeout_min + (own - timeout_min) * (last - open) / (last - first);
 }
 
-bool spoke_since_look(const Flow& flow) {
-  return flow.last_segment > flow.deadline - look_every;
+void heard(Core& core, Flow& flow, Instant now) {
+  using std::chrono::floor;
+  using std::chrono::seconds;
+  const bool first_of_second = floor<seconds>(now) != floor<seconds>(flow.last_segment);
+  if (first_of_second && !flow.lingering) core.flows.touch(flow);
+  flow.last_segment = now;
 }
 
 void end_silent(Core& core, Flow& flow, Instant now, Outbox& out) {

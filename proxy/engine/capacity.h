@@ -11,8 +11,8 @@ inline constexpr std::chrono::seconds look_every{60};  // at each connection: ha
 void count_open(Core& core, const flow::Flow& flow, bool begins);
 // How long it may be silent: its timeout, shorter where the table fills (T4).
 Duration idle_timeout(const Core& core, const flow::Flow& flow);
-// The timer waits for the next look.
-bool spoke_since_look(const flow::Flow& flow);
+// It is not silent.
+void heard(Core& core, flow::Flow& flow, Instant now);
 void end_silent(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 // For a client that wants in: there is a place, or one is made.
 bool place_is_left(Core& core, const Arrival& arrival);

@@ -4,6 +4,7 @@
 // offsets are fixed, the backend is acknowledged, and the held data goes to it, in that order.
 #include <algorithm>
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 
 namespace synward::engine {
@@ -157,7 +158,7 @@ Decision established(Core& core, const Arrival& arrival, Flow& flow) {
       std::chrono::duration_cast<std::chrono::microseconds>(arrival.now - flow.backend_syn_at)
           .count()));
   acknowledge_and_release(core, flow, arrival);
-  flow.last_segment = arrival.now;
+  heard(core, flow, arrival.now);
   watch_idle(core, flow, arrival.now);
   if (flow.window_updates_left > 0) open_window(core, flow, arrival.now, arrival.out);
   return consume();

@@ -126,7 +126,7 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   if (arrival.from == Side::client && segment.options.timestamps) {
     flow.client_tsval = wire::later_tsval(flow.client_tsval, segment.options.timestamps->value);
   }
-  flow.last_segment = arrival.now;
+  heard(core, flow, arrival.now);
   count_states(counters, before, flow.connection);
   count(counters, arrival.from, segment, outcome == tcp::Outcome::retransmitted);
 

@@ -52,7 +52,6 @@ void maybe_idle(Core& core, Flow& flow, Instant now, Outbox& out) {
     end_silent(core, flow, now, out);
     return;
   }
-  if (spoke_since_look(flow)) core.flows.touch(flow);
   watch_idle(core, flow, now);
 }
 

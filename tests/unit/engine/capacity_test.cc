@@ -117,6 +117,30 @@ TEST_F(Capacity, SilentClientsDoNotLockOthersOut) {
   EXPECT_EQ(closed(CloseReason::idle), gave_way(GaveWay::silence));
 }
 
+// As it was found: clients that came a little later stood before those who had been silent longest,
+// and of those who wanted in together some were reset.
+TEST_F(Capacity, ManyWhoWantInTogetherFindAPlace) {
+  for (int i = 0; i < bound - 6; ++i) {  // in two seconds
+    client = {address(1, 1 + i % 250), static_cast<std::uint16_t>(30'000 + i)};
+    const std::uint32_t cookie = connect();
+    pass(milliseconds(8));
+    close_by_server(cookie);
+  }
+  pass(seconds(2));
+  fill(2, 6);
+  pass(seconds(59));
+  std::vector<std::pair<Endpoint, std::uint32_t>> challenged;
+  for (std::uint16_t i = 0; i < 60; ++i) {
+    client = {address(1, 251), static_cast<std::uint16_t>(50'000 + i)};
+    ASSERT_EQ(from_client(syn()), Verdict::reply) << i;
+    challenged.emplace_back(client, left.front().segment.seq.value());
+  }
+  for (const auto& [who, cookie] : challenged) {
+    client = who;
+    EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  }
+}
+
 TEST_F(Capacity, TheOneThatIsSilentLongestGivesWay) {
   client = {address(1, 200), 20'000};
   const std::uint32_t cookie = connect();
