@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a service manager is told: READY, STATUS, RELOADING, STOPPING and the watchdog's pings."""
 
+import contextlib
 import json
 import signal
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -42,15 +44,27 @@ def reload(daemon, **changes):
     daemon.process.send_signal(signal.SIGHUP)
 
 
+@contextlib.contextmanager
+def table_of_another_process(ns):
+    owner = ns.popen("nft", "-i", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        owner.stdin.write("add table ip synward { flags owner; }\n")
+        owner.stdin.flush()
+        wait.until(lambda: "synward" in ns.run("nft", "list", "tables").stdout, "the table")
+        yield
+    finally:
+        owner.stdin.close()
+        netns.stop(owner)
+
+
 def test_ready_comes_after_the_rules(plain):
     """Where the rules cannot be installed, all else was done already; READY must not have been sent."""
     manager = notify.Manager(plain.directory)
-    plain.middlebox.nft("table ip synward { }\n")
     try:
-        with pytest.raises(netns.CommandFailed, match="exists already and is not ours"):
-            plain.protect(synward.Synward(wrapper=manager.environment))
+        with table_of_another_process(plain.middlebox):
+            with pytest.raises(netns.CommandFailed, match="another process owns the nftables table `synward`"):
+                plain.protect(synward.Synward(wrapper=manager.environment))
         assert manager.messages() == []
-        plain.middlebox.nft("delete table ip synward\n")
         plain.protect(synward.Synward(wrapper=manager.environment))
         wait.until(lambda: "READY=1" in manager.messages(), "READY")
         assert [text for text in manager.without_pings() if not text.startswith("STATUS=")] == ["READY=1"]
