@@ -121,6 +121,13 @@ inline Decision forward(const Arrival& arrival) {
 Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
 void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
 
+// What synward says in a connection is treated on its way like what the end says in whose name it
+// does: by its DSCP, of which the client's is taken for both, and by its flow label, by which
+// routers choose among equal paths. It is never marked (ECN).
+void note_treatment(flow::Flow& flow, const wire::IpHeader& of_client);
+void treat_as_client(wire::SegmentToSend& segment, const flow::Flow& flow);
+void treat_as_service(const Core& core, wire::SegmentToSend& segment, const flow::Flow& flow);
+
 // --- the steps, one file each ---
 // `flow`: the connection that the client has already, or nullptr.
 Decision answer_syn(Core& core, const Arrival& arrival, flow::Flow* flow);  // step_challenge.cc

@@ -78,6 +78,7 @@ wire::SegmentToSend backend_syn(const Flow& flow) {
   syn.destination = flow.backend_endpoint;
   syn.seq = flow.client_isn;
   syn.flags = wire::flag_syn;
+  treat_as_client(syn, flow);
   // Never scaled in a SYN (RFC 7323 2.2).
   syn.window = static_cast<std::uint16_t>(
       std::min(splice::client_window_bytes(flow.offsets, flow.client_window), 65535U));
@@ -245,6 +246,7 @@ void reset_client(Core& core, const Flow& flow, Outbox& out) {
   reset.seq = first;
   reset.ack = connecting ? flow.client_isn + 1 + flow.early.bytes : flow.connection.client.snd_nxt;
   reset.flags = wire::flag_rst | wire::flag_ack;
+  treat_as_service(core, reset, flow);
   send_at_both(core, flow, reset, second, out);
 }
 
@@ -263,6 +265,7 @@ void reset_backend(Core& core, const Flow& flow, Outbox& out) {
     reset.flags |= wire::flag_ack;
   }
   if (flow.backend_syns == 0) return;  // it never heard of us
+  treat_as_client(reset, flow);
   send_at_both(core, flow, reset, second, out);
 }
 

@@ -45,6 +45,7 @@ void remember(Core& core, const Arrival& arrival, const handshake::Handshake& ha
   entry->challenge_isn = handshake.challenge_isn.value();
   entry->client_tsval = handshake.client_tsval;
   entry->offer = handshake.offer;
+  entry->dscp = handshake.traffic_class >> wire::ecn_bits;
   ServiceCounters& counters = service.counters;
   counters.half_open_connections.add(1);
   counters.half_open.enter();
@@ -98,6 +99,7 @@ wire::SegmentToSend challenge_for(Core& core, Instant now, const HalfOpenEntry& 
   handshake.challenge_isn = SeqNumber(entry.challenge_isn);
   handshake.offer = entry.offer;
   handshake.client_tsval = entry.client_tsval;
+  handshake.traffic_class = static_cast<std::uint8_t>(entry.dscp << wire::ecn_bits);
   // What was promised first is promised again.
   const auto offers = core.offers_to_try(entry.key.listen, now);
   const auto made = handshake::promised_offer(core.mint(now), handshake, offers.all());
@@ -142,6 +144,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   if (entry != nullptr) {
     service.counters.client_syn_retransmits.add();
     entry->client_tsval = wire::later_tsval(entry->client_tsval, handshake.client_tsval);
+    entry->dscp = handshake.traffic_class >> wire::ecn_bits;
     // The same SYN again gets the same SEQ and options (H2).
     if (same(entry->offer, handshake.offer)) {
       return answer(arrival, challenge_for(core, arrival.now, *entry));
@@ -174,17 +177,16 @@ Decision challenge_ack(Core& core, const Arrival& arrival, Flow& flow) {
   const std::int32_t window =
       connecting ? core.offer(arrival.key.listen, arrival.now).window
                  : flow.connection.client.window_right - flow.connection.client.snd_una;
-  send(arrival.out, arrival.service.counters,
-       {.source = arrival.segment.destination,
-        .destination = arrival.segment.source,
-        .seq = seq,
-        .ack = ack,
-        .flags = wire::flag_ack,
-        .window = splice::window_for_client(flow.offsets,
-                                            static_cast<std::uint32_t>(std::max(window, 0))),
-        .options = {},
-        .options_length_min = 0,
-        .payload = {}});
+  wire::SegmentToSend answer;
+  answer.source = arrival.segment.destination;
+  answer.destination = arrival.segment.source;
+  answer.seq = seq;
+  answer.ack = ack;
+  answer.flags = wire::flag_ack;
+  answer.window =
+      splice::window_for_client(flow.offsets, static_cast<std::uint32_t>(std::max(window, 0)));
+  treat_as_service(core, answer, flow);
+  send(arrival.out, arrival.service.counters, answer);
   return consume();
 }
 

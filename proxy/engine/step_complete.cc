@@ -18,7 +18,7 @@ bool agrees_to_ecn(const wire::Segment& syn_ack) {  // RFC 3168 6.1.1
   return syn_ack.has(wire::flag_ece) && !syn_ack.has(wire::flag_cwr);
 }
 
-void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
+void fix_offsets(const Core& core, Flow& flow, const wire::Segment& syn_ack) {
   flow.offsets.sequence = flow.challenge_isn.value() - syn_ack.seq.value();
   flow.offsets.backend_scale = syn_ack.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
   flow.offsets.blank_sack = flow.promised(SYNWARD_OFFER_SACK) && !syn_ack.options.sack_permitted;
@@ -28,6 +28,11 @@ void fix_offsets(Flow& flow, const wire::Segment& syn_ack) {
     // challenge becomes an echo of the backend's own first value.
     flow.backend_tsval = syn_ack.options.timestamps->value;
     flow.offsets.timestamp = flow.challenge_tsval - flow.backend_tsval;
+  }
+  if (!syn_ack.ip.is_ipv4()) {
+    const wire::Endpoint client{flow.key.client, flow.key.client_port};
+    flow.offsets.flow_label = core.keys.flow_label(client, core.service_endpoint(flow.key.listen)) ^
+                              syn_ack.ip.flow_label;
   }
   // RFC 9293 3.7.1: without the option, 536 (IPv4) or 1220 (IPv6).
   const std::uint16_t default_mss = syn_ack.ip.is_ipv4() ? 536 : 1220;
@@ -62,6 +67,7 @@ wire::SegmentToSend to_backend(const Flow& flow) {
   segment.seq = flow.client_isn + 1;
   segment.ack = flow.challenge_isn + 1 - flow.offsets.sequence;
   segment.flags = wire::flag_ack;
+  treat_as_client(segment, flow);
   segment.window = splice::window_for_backend(
       flow.offsets, splice::client_window_bytes(flow.offsets, flow.client_window));
   if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
@@ -149,7 +155,7 @@ Decision established(Core& core, const Arrival& arrival, Flow& flow) {
     backend_failed(core, flow, BackendFailure::refused, arrival.now, arrival.out);
     return consume();
   }
-  fix_offsets(flow, syn_ack);
+  fix_offsets(core, flow, syn_ack);
   start_tracking(core, flow, syn_ack, arrival.now);
   set_state(core, flow, Side::backend, tcp::State::established);
   flow.phase = flow::Phase::spliced;
@@ -174,6 +180,7 @@ Decision old_connection(Core& core, const Arrival& arrival, Flow& flow) {
   reset.destination = arrival.segment.source;
   reset.seq = arrival.segment.ack;
   reset.flags = wire::flag_rst;
+  treat_as_client(reset, flow);
   send(arrival.out, arrival.service.counters, reset);
   send_backend_syn(core, flow, arrival.now, arrival.out);
   return consume();
@@ -197,6 +204,7 @@ void open_window(Core& core, Flow& flow, Instant now, Outbox& out) {
   update.seq = first_of_backend;
   update.ack = flow.client_isn + 1;
   update.flags = wire::flag_ack;
+  treat_as_service(core, update, flow);
   update.window = splice::window_for_client(flow.offsets, flow.connection.backend.window_max);
   if (flow.promised(SYNWARD_OFFER_TIMESTAMPS)) {
     update.options.timestamps = wire::Timestamps{flow.challenge_tsval, flow.client_tsval};

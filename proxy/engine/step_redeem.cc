@@ -60,6 +60,7 @@ void fill(const Core& core, Flow& flow, const Arrival& arrival, const handshake:
                                   : redeemed.client.window_scale;
   // hold() hears the rest, where the acknowledgement is in order.
   flow.client_window = ack.window;
+  note_treatment(flow, ack.ip);
   flow.client_tsval = redeemed.client_tsval;
   // One that has none yet is taken to have heard the latest that a challenge could have said, so
   // that the backend's TSvals never run backwards for it.

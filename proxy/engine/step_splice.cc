@@ -23,6 +23,7 @@ Decision acknowledge_again(const Arrival& arrival, const Flow& flow) {
   ack.seq = client.snd_nxt;
   ack.ack = flow.connection.backend.snd_una - flow.offsets.sequence;
   ack.flags = wire::flag_ack;
+  treat_as_client(ack, flow);
   ack.window = splice::window_for_backend(
       flow.offsets, static_cast<std::uint32_t>(flow.connection.backend.window_right -
                                                flow.connection.backend.snd_una));
@@ -123,6 +124,7 @@ Decision splice_segment(Core& core, const Arrival& arrival, Flow& flow) {
   if (outcome == tcp::Outcome::out_of_window) return drop(arrival, synward_reason_out_of_window);
   const bool is_reset = segment.has(wire::flag_rst);
   if (!is_reset) confirm_adoption(core, arrival, flow, what.ack);
+  if (arrival.from == Side::client) note_treatment(flow, segment.ip);
   if (arrival.from == Side::client && segment.options.timestamps) {
     flow.client_tsval = wire::later_tsval(flow.client_tsval, segment.options.timestamps->value);
   }

@@ -22,6 +22,9 @@ wire::SegmentToSend reset_for(const wire::Segment& segment) {
     reset.ack = segment.seq + segment.length();
     reset.flags = wire::flag_rst | wire::flag_ack;
   }
+  // As Linux reflects them in its RSTs.
+  reset.traffic_class = wire::without_ecn(segment.ip.traffic_class);
+  reset.flow_label = segment.ip.flow_label;
   return reset;
 }
 

@@ -66,9 +66,11 @@ struct Flow {
   std::uint16_t client_window = 0;  // last window field while connecting
   std::uint16_t timer_slot = timer_disarmed;
   wire::SeqNumber client_isn, challenge_isn;
-  std::uint32_t client_tsval = 0;     // its latest TSval; 0: none yet
-  std::uint32_t challenge_tsval = 0;  // its TSecr, which is the challenge's TSval
-  std::uint32_t backend_tsval = 0;    // of the backend's SYN-ACK
+  std::uint32_t client_tsval = 0;       // its latest TSval; 0: none yet
+  std::uint32_t challenge_tsval = 0;    // its TSecr, which is the challenge's TSval
+  std::uint32_t backend_tsval = 0;      // of the backend's SYN-ACK
+  std::uint32_t client_label : 20 = 0;  // of its last packet (IPv6)
+  std::uint32_t client_dscp : 6 = 0;
   HeldData early;
   std::uint32_t timer_next = no_index, timer_prev = no_index;
   std::uint32_t list_next = no_index, list_prev = no_index;  // of open, or of lingering flows

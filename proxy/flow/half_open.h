@@ -24,8 +24,9 @@ struct HalfOpenEntry {
   std::uint32_t timer_next, timer_prev;
   std::uint32_t age_next, age_prev;  // oldest first
   std::uint16_t timer_slot;
-  std::uint8_t waits;        // how many waits of the schedule have passed
-  std::uint8_t retransmits;  // SYN-ACKs sent by the timer
+  std::uint16_t waits : 5;        // how many waits of the schedule have passed; at most 31 of them
+  std::uint16_t retransmits : 5;  // SYN-ACKs sent by the timer
+  std::uint16_t dscp : 6;         // of the client's last SYN
 };
 static_assert(sizeof(HalfOpenEntry) <= 64);
 

@@ -121,7 +121,8 @@ Handshake handshake_of(const wire::Segment& syn) {
           .client_isn = syn.seq,
           .challenge_isn = {},
           .offer = client_offer(syn),
-          .client_tsval = syn.options.timestamps ? syn.options.timestamps->value : 0};
+          .client_tsval = syn.options.timestamps ? syn.options.timestamps->value : 0,
+          .traffic_class = wire::without_ecn(syn.ip.traffic_class)};
 }
 
 SeqNumber challenge_isn(const Mint& mint, const Handshake& handshake, const ServiceOffer& service) {
@@ -150,6 +151,10 @@ wire::SegmentToSend challenge(const Keyring& keys, Instant now, const Handshake&
   syn_ack.flags = wire::flag_syn | wire::flag_ack;
   if (promised.ecn) syn_ack.flags |= wire::flag_ece;  // RFC 3168 6.1.1: ECE without CWR
   syn_ack.window = promised.window;
+  syn_ack.traffic_class = handshake.traffic_class;
+  if (!handshake.client.address.is_ipv4()) {
+    syn_ack.flow_label = keys.flow_label(handshake.client, handshake.service);
+  }
   syn_ack.options.mss = promised.mss;
   if (promised.window_scale != SYNWARD_WINDOW_SCALE_ABSENT) {
     syn_ack.options.window_scale = promised.window_scale;

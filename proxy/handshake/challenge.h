@@ -47,6 +47,8 @@ struct Handshake {
   wire::SeqNumber challenge_isn = wire::SeqNumber(0);
   synward_client_offer offer{};    // from client_offer()
   std::uint32_t client_tsval = 0;  // 0 if the SYN had no timestamps
+  // Of the SYN, without ECN. The answer has it too, as Linux gives it with tcp_reflect_tos.
+  std::uint8_t traffic_class = 0;
 };
 // All of it but challenge_isn.
 Handshake handshake_of(const wire::Segment& syn);

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <ratio>
 
+#include "proxy/wire/ip.h"
+
 namespace synward::handshake {
 namespace {
 
@@ -60,6 +62,7 @@ void Keyring::Candidates::add(Epoch epoch) {
 Keyring::Keyring(const MasterKey& master, Duration wall_offset)
     : master_(words_of(master)),
       timestamp_key_(derive(master_, Purpose::pair_clock, 0)),
+      flow_label_key_(derive(master_, Purpose::flow_label, 0)),
       wall_offset_(wall_offset) {}
 
 void Keyring::re_anchor(Duration wall_offset, Instant now) {
@@ -94,6 +97,17 @@ Keyring::Candidates Keyring::candidates(Instant now, unsigned parity) const {
   add(wall_offset_);
   if (now < old_offset_until_) add(old_wall_offset_);
   return result;
+}
+
+std::uint32_t Keyring::flow_label(const wire::Endpoint& client,
+                                  const wire::Endpoint& service) const {
+  std::array<__u64, 5> words{};
+  std::memcpy(&words[0], client.address.bytes.data(), client.address.bytes.size());
+  std::memcpy(&words[2], service.address.bytes.data(), service.address.bytes.size());
+  words[4] = std::uint64_t{client.port} << 16 | service.port;
+  const std::uint64_t hash =
+      synward_siphash(flow_label_key_.k0, flow_label_key_.k1, words.data(), words.size());
+  return std::max(static_cast<std::uint32_t>(hash & wire::flow_label_mask), 1U);
 }
 
 std::uint32_t Keyring::timestamp_clock(Instant now, const wire::Address& client,

@@ -28,6 +28,7 @@ enum class Purpose : std::uint64_t {
   pair_clock = 3,
   spent_cookies = 5,
   backend_choice = 7,
+  flow_label = 9,
 };
 // The key of a hash that must be the same after a restart, or on another node.
 flow::HashKey derive_hash_key(const MasterKey& master, Purpose purpose);
@@ -62,6 +63,10 @@ class Keyring {
   std::uint32_t timestamp_clock(Instant now, const wire::Address& client,
                                 const wire::Address& service) const;
 
+  // The IPv6 flow label of what a service says in this connection: of 20 bits, not 0. Constant for
+  // the connection, and not to be foreseen (RFC 6437 3); a kernel's own listener rolls dice for it.
+  std::uint32_t flow_label(const wire::Endpoint& client, const wire::Endpoint& service) const;
+
  private:
   struct CachedKey {
     Epoch epoch = 0;
@@ -69,7 +74,7 @@ class Keyring {
     synward_cookie_key key{};
   };
   synward_cookie_key master_;
-  synward_cookie_key timestamp_key_;
+  synward_cookie_key timestamp_key_, flow_label_key_;
   Duration wall_offset_;
   Duration old_wall_offset_{};
   Instant old_offset_until_ = Instant::min();

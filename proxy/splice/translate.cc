@@ -141,6 +141,7 @@ void translate_to_client(const Segment& segment, const Offsets& offsets, const E
   }
   rewrite_window(segment, patch,
                  window_for_client(offsets, backend_window_bytes(offsets, segment.window)));
+  if (offsets.flow_label != 0) wire::change_flow_label(segment.packet, offsets.flow_label);
   rename(segment, patch, End::source, service);
   finish(segment, patch, service, segment.destination);
 }

@@ -14,9 +14,13 @@ struct Offsets {
   std::uint8_t client_scale = SYNWARD_WINDOW_SCALE_ABSENT;    // the client's own, as it offered it
   std::uint8_t promised_scale = SYNWARD_WINDOW_SCALE_ABSENT;  // ours towards the client
   std::uint8_t backend_scale = SYNWARD_WINDOW_SCALE_ABSENT;   // the backend's own, from its SYN-ACK
+  // Flipped in the backend's flow labels, so that they go on from the challenge's, and change only
+  // when the backend's do (a kernel changes its label to try another path). 0 for IPv4.
+  std::uint32_t flow_label = 0;
   // W2: promised, but the backend refused it. Nobody would tell the client of congestion, so its
   // packets go on as those of a sender without ECN (RFC 3168), for which routers drop.
-  bool blank_sack = false, clear_ecn = false;
+  bool blank_sack : 1 = false;
+  bool clear_ecn : 1 = false;
 };
 
 // Scaling is on only if both sides of a handshake sent the option (RFC 7323 2.2); the challenge

@@ -19,6 +19,7 @@ constexpr std::uint16_t dont_fragment = 0x4000;
 void write_ipv4(std::span<std::uint8_t> at, const SegmentToSend& segment, std::size_t length) {
   std::memset(at.data(), 0, ipv4_header_length);
   at[0] = 0x45;
+  at[1] = segment.traffic_class;
   store_be16(&at[2], static_cast<std::uint16_t>(length));
   store_be16(&at[6], dont_fragment);
   at[8] = hop_limit;
@@ -30,7 +31,7 @@ void write_ipv4(std::span<std::uint8_t> at, const SegmentToSend& segment, std::s
 
 void write_ipv6(std::span<std::uint8_t> at, const SegmentToSend& segment, std::size_t length) {
   std::memset(at.data(), 0, ipv6_header_length);
-  at[0] = 0x60;
+  store_be32(&at[0], 6U << 28 | std::uint32_t{segment.traffic_class} << 20 | segment.flow_label);
   store_be16(&at[4], static_cast<std::uint16_t>(length - ipv6_header_length));
   at[6] = protocol_tcp;
   at[7] = hop_limit;

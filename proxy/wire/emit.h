@@ -14,6 +14,8 @@ struct SegmentToSend {
   std::uint16_t flags = 0;
   std::uint16_t window = 0;          // as on the wire: scaled by the caller
   std::uint16_t urgent_pointer = 0;  // with URG: of this segment's own sequence number
+  std::uint8_t traffic_class = 0;
+  std::uint32_t flow_label = 0;  // 20 bits, written to IPv6 only
   OptionsToSend options;
   std::size_t options_length_min = 0;
   std::span<const std::uint8_t> payload;

@@ -64,6 +64,7 @@ Result parse_ipv6(Bytes bytes) {
   }
   header.total_length = ipv6_header_length + load_be16(&bytes[4]);
   header.traffic_class = static_cast<std::uint8_t>(load_be16(&bytes[0]) >> 4);
+  header.flow_label = load_be32(&bytes[0]) & flow_label_mask;
   std::uint8_t next = bytes[6];
   std::size_t offset = ipv6_header_length;
   for (int walked = 0; next != protocol_tcp && next != protocol_icmpv6; ++walked) {
@@ -135,6 +136,10 @@ Result parse_ip(Bytes bytes, std::size_t original_length) {
 
 Result parse_quoted_ip(Bytes quote, bool ipv4) {
   return ipv4 ? parse_quoted_ipv4(quote) : parse_quoted_ipv6(quote);
+}
+
+void change_flow_label(std::span<std::uint8_t> packet, std::uint32_t flipped_bits) {
+  store_be32(&packet[0], load_be32(&packet[0]) ^ (flipped_bits & flow_label_mask));
 }
 
 void clear_ecn(std::span<std::uint8_t> packet) {

@@ -28,8 +28,9 @@ struct IpHeader {
   std::size_t transport_offset = 0;  // of the TCP or ICMP header
   std::size_t total_length = 0;      // of the packet, padding of the link layer excluded
   std::uint8_t protocol = protocol_tcp;
-  std::uint8_t traffic_class = 0;
-  bool plain = true;  // no IPv4 options, no IPv6 extension headers
+  std::uint8_t traffic_class = 0;  // IPv4: TOS. DSCP, and ECN in the low two bits
+  std::uint32_t flow_label = 0;    // 20 bits; 0 of IPv4
+  bool plain = true;               // no IPv4 options, no IPv6 extension headers
 
   bool is_ipv4() const { return source.is_ipv4(); }
 };
@@ -47,8 +48,15 @@ std::expected<IpHeader, Reason> parse_ip(std::span<const std::uint8_t> bytes,
 std::expected<IpHeader, Reason> parse_quoted_ip(std::span<const std::uint8_t> quote, bool ipv4);
 
 // RFC 3168 5, the low two bits of the traffic class.
+inline constexpr unsigned ecn_bits = 2;
 inline constexpr std::uint8_t ecn_mask = 3;
 inline constexpr std::uint8_t ecn_congestion_experienced = 3;
+constexpr std::uint8_t without_ecn(std::uint8_t traffic_class) {
+  return traffic_class & static_cast<std::uint8_t>(~ecn_mask);
+}
+inline constexpr std::uint32_t flow_label_mask = 0xfffff;
+// Of an IPv6 packet; nothing sums it.
+void change_flow_label(std::span<std::uint8_t> packet, std::uint32_t flipped_bits);
 // Makes the packet that of a sender without ECN; an IPv4 header's checksum follows.
 void clear_ecn(std::span<std::uint8_t> packet);
 

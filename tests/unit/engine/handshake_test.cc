@@ -76,6 +76,67 @@ TEST_P(HandshakeSteps, AcknowledgementOpensOneBackendConnectionWithTheClientsOwn
   EXPECT_EQ(state(Side::backend, tcp::State::established), 1);
 }
 
+TEST_P(HandshakeSteps, OwnPacketsAreTreatedLikeThoseOfTheEndTheyAreSaidFor) {
+  const auto treated = [](SegmentToSend segment, std::uint32_t label) {
+    segment.traffic_class = 0xb8 | 1;
+    segment.flow_label = label;
+    return segment;
+  };
+  std::uint32_t label = 0;  // of what goes to the client; IPv4 has none
+  const auto expect_alike = [&](const char* what, std::size_t segments) {
+    EXPECT_EQ(left.size(), segments) << what;
+    for (const Left& each : left) {
+      const bool to_backend = each.segment.destination == backend;
+      EXPECT_EQ(each.segment.ip.traffic_class, 0xb8) << what;
+      EXPECT_EQ(each.segment.ip.flow_label, !GetParam()  ? 0U
+                                            : to_backend ? 0x12345U
+                                                         : label)
+          << what;
+    }
+  };
+  ASSERT_EQ(from_client(treated(syn(), 0x12345)), Verdict::reply);
+  label = left.at(0).segment.ip.flow_label;
+  EXPECT_EQ(label != 0, GetParam());
+  expect_alike("challenge", 1);
+  const std::uint32_t cookie = left.at(0).segment.seq.value();
+  std::size_t repeated = 0;
+  for (int i = 0; i < 150; ++i) {
+    pass(milliseconds(8));
+    expect_alike("challenge, by the timer", left.size());
+    repeated += left.size();
+  }
+  EXPECT_EQ(repeated, 1U);
+  const std::vector<std::uint8_t> bytes(2000, 'x');
+  SegmentToSend data = from_client_segment(1001, cookie + 1);
+  data.payload = bytes;
+  ASSERT_EQ(from_client(treated(data, 0x12345)), Verdict::consume);
+  expect_alike("SYN to the backend", 1);
+  ASSERT_EQ(from_backend(treated(syn_ack(777000, 1001), 0x54321)), Verdict::consume);
+  expect_alike("released data", 2);
+  ASSERT_EQ(from_backend(treated(syn_ack(777000, 1001), 0x54321)), Verdict::consume);
+  expect_alike("acknowledgement again", 1);
+  ASSERT_EQ(from_client(treated(syn(99999), 0x12345)), Verdict::consume);
+  expect_alike("challenge ACK", 1);
+  // What the backend says goes on from the challenge, and changes when it does.
+  for (const std::uint32_t flipped : {0U, 0x00ff0U}) {
+    SegmentToSend answer = treated(from_backend_segment(777001, 3001), 0x54321 ^ flipped);
+    ASSERT_EQ(from_backend(answer), Verdict::forward);
+    EXPECT_EQ(left.at(0).segment.ip.traffic_class, 0xb9);
+    EXPECT_EQ(left.at(0).segment.ip.flow_label, GetParam() ? label ^ flipped : 0U);
+  }
+  Outbox out(1 << 16, 64);
+  std::uint32_t place = 0;
+  EXPECT_FALSE(engine().reset_some(place, out));
+  EXPECT_EQ(out.packets().size(), 2U);
+  for (const auto packet : out.packets()) {
+    const auto ip = wire::parse_ip(packet, packet.size());
+    ASSERT_TRUE(ip.has_value());
+    const bool to_backend = ip->destination == backend.address;
+    EXPECT_EQ(ip->traffic_class, 0xb8);
+    EXPECT_EQ(ip->flow_label, !GetParam() ? 0U : to_backend ? 0x12345U : label);
+  }
+}
+
 TEST_P(HandshakeSteps, CookieAloneRedeemsWithoutTheHalfOpenQueue) {
   settings.backlog = 0;
   const std::uint32_t cookie = challenge();

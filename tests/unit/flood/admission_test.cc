@@ -143,7 +143,7 @@ TEST_F(AdmissionTest, a_slow_flood_never_takes_an_entry_before_its_first_wait) {
 
 TEST_F(AdmissionTest, in_calm_every_retransmission_is_sent) {
   HalfOpenEntry* const entry = arrive(spread_key(0), boot);
-  for (entry->retransmits = 0; entry->retransmits < 50; ++entry->retransmits)
+  for (entry->retransmits = 0; entry->retransmits < 30; ++entry->retransmits)
     EXPECT_TRUE(admission.may_retransmit(queue, *entry, boot));
 }
 

@@ -164,6 +164,15 @@ TEST(ToBackend, EcnIsClearedIfTheBackendRefusedItAndTheRestOfTheClassStays) {
   }
 }
 
+TEST(ToClient, TheFlowLabelIsFlippedAndTheClassStays) {
+  Offsets shifted = offsets;
+  shifted.flow_label = 0xfffff;
+  const auto packet = PacketBuilder(PacketBuilder::ipv6()).traffic_class(0xba).payload(3);
+  EXPECT_EQ(to_client(packet, shifted).segment.ip.flow_label, 0xfffffU);
+  EXPECT_EQ(to_client(packet, shifted).segment.ip.traffic_class, 0xba);
+  EXPECT_EQ(to_backend(packet, shifted).segment.ip.flow_label, 0U);
+}
+
 TEST(Translation, WithoutOffsetsLeavesEveryByte) {
   const auto packet =
       PacketBuilder::ipv4().options(test::concatenated(sack_option, timestamps_option)).payload(5);

@@ -19,6 +19,8 @@ SegmentToSend some_segment(const char* source, const char* destination) {
   segment.flags = flag_ack | flag_psh | flag_ae;
   segment.window = 4321;
   segment.urgent_pointer = 1234;
+  segment.traffic_class = 0xb9;
+  segment.flow_label = 0xabcde;
   return segment;
 }
 
@@ -53,6 +55,8 @@ TEST(Emit, IsParsedBackInBothFamilies) {
     EXPECT_EQ(segment->flags, sent.flags);
     EXPECT_EQ(segment->window, sent.window);
     EXPECT_EQ(segment->urgent_pointer, sent.urgent_pointer);
+    EXPECT_EQ(segment->ip.traffic_class, 0xb9);
+    EXPECT_EQ(segment->ip.flow_label, sent.source.address.is_ipv4() ? 0U : 0xabcdeU);
     EXPECT_EQ(segment->options.mss, 1400);
     EXPECT_EQ(segment->options.window_scale, 9);
     EXPECT_TRUE(segment->options.sack_permitted);
