@@ -38,7 +38,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       flows(settings.connections, settings.hash_key, now),
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
-      early_data_by_prefix(settings.hash_key),
+      early_data_shares(settings.hash_key),
       flows_by_prefix(settings.hash_key),
       abandoned(settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},

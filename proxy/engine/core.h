@@ -54,8 +54,8 @@ struct Core {
   handshake::Keyring keys;
   flow::FlowTable flows;
   handshake::EarlyData early_data;
-  flow::PrefixCounters early_data_by_prefix;  // bytes of blocks
-  flow::PrefixCounters flows_by_prefix;       // open ones
+  handshake::EarlyDataShares early_data_shares;
+  flow::PrefixCounters flows_by_prefix;  // open ones
   backend::AbandonedSyns abandoned;
   flow::WaitSchedule schedule;  // of half-open entries
   std::deque<ServiceState> services;

@@ -218,8 +218,7 @@ void fin_again(Core& core, Flow& flow, Side from, Instant now) {
 
 void release_early_data(Core& core, Flow& flow) {
   service_of(core, flow).counters.early_data_bytes.add(-std::int64_t{flow.early.bytes});
-  core.early_data_by_prefix.remove(flow.key.client,
-                                   handshake::EarlyData::memory_of(flow.early.bytes));
+  core.early_data_shares.change(flow.key.client, flow.early.bytes, 0);
   core.early_data.release(flow.early);
 }
 

@@ -64,7 +64,7 @@ void count_left_out(ServiceCounters& counters, const wire::TcpOptions& options) 
 
 // O3: a prefix that holds its share of early data is to wait for its servers.
 void limit_window(Core& core, Instant now, wire::SegmentToSend& challenge) {
-  const std::uint64_t held = core.early_data_by_prefix.of(challenge.destination.address);
+  const std::uint64_t held = core.early_data_shares.memory_of(challenge.destination.address);
   if (held < zero_window_from(core.settings)) return;
   challenge.window = 0;
   core.zero_windows_until = now + 2 * handshake::epoch_length;

@@ -59,6 +59,20 @@ Decision lost(const Arrival& arrival, Reason reason) {
   return drop(arrival, reason);
 }
 
+// False if there is no room for it: of the connection, the network, or the whole.
+bool keep(Core& core, const Arrival& arrival, Flow& flow, std::span<const std::uint8_t> fresh) {
+  using handshake::EarlyData;
+  const std::uint32_t before = flow.early.bytes;
+  const std::uint32_t now = before + static_cast<std::uint32_t>(fresh.size());
+  const std::uint64_t memory = EarlyData::memory_of(now) - EarlyData::memory_of(before);
+  const std::uint64_t of_network = core.early_data_shares.memory_of(flow.key.client);
+  if (of_network + memory > early_data_of_prefix_max(core.settings)) return false;
+  if (!core.early_data.append(flow.early, fresh)) return false;
+  core.early_data_shares.change(flow.key.client, before, now);
+  arrival.service.counters.early_data_bytes.add(static_cast<std::int64_t>(fresh.size()));
+  return true;
+}
+
 }  // namespace
 
 Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
@@ -87,16 +101,7 @@ Decision hold(Core& core, const Arrival& arrival, Flow& flow) {
   const auto known = static_cast<std::size_t>(next - segment.seq);
   if (known < segment.payload_length()) {
     const auto fresh = segment.payload().subspan(known);
-    const auto bytes = flow.early.bytes + static_cast<std::uint32_t>(fresh.size());
-    const std::uint32_t memory =
-        handshake::EarlyData::memory_of(bytes) - handshake::EarlyData::memory_of(flow.early.bytes);
-    const std::uint64_t of_prefix = core.early_data_by_prefix.of(flow.key.client);
-    if (of_prefix + memory > early_data_of_prefix_max(core.settings) ||
-        !core.early_data.append(flow.early, fresh)) {
-      return lost(arrival, synward_reason_early_data_full);
-    }
-    core.early_data_by_prefix.add(flow.key.client, memory);
-    arrival.service.counters.early_data_bytes.add(static_cast<std::int64_t>(fresh.size()));
+    if (!keep(core, arrival, flow, fresh)) return lost(arrival, synward_reason_early_data_full);
   }
   if (fin) {
     flow.early_fin = true;

@@ -31,7 +31,7 @@ void EarlyData::set_bounds(const EarlyDataSettings& settings) {
 bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data) {
   if (data.size() > per_connection_ || held.bytes > per_connection_ - data.size()) return false;
   const auto bytes = held.bytes + static_cast<std::uint32_t>(data.size());
-  const std::uint32_t blocks_needed = (memory_of(bytes) - memory_of(held.bytes)) / block_size;
+  const std::uint32_t blocks_needed = blocks_of(bytes) - blocks_of(held.bytes);
   if (blocks_needed > blocks_max_ - std::min(blocks_used_, blocks_max_)) return false;
 
   while (!data.empty()) {
@@ -45,7 +45,6 @@ bool EarlyData::append(flow::HeldData& held, std::span<const std::uint8_t> data)
     std::ranges::copy(data.first(count), blocks_[held.last].data() + at);
     data = data.subspan(count);
     held.bytes += static_cast<std::uint32_t>(count);
-    bytes_ += count;
   }
   return true;
 }
@@ -72,8 +71,7 @@ void EarlyData::release(flow::HeldData& held) {
   if (held.bytes == 0) return;
   next_[held.last] = free_;
   free_ = held.first;
-  blocks_used_ -= memory_of(held.bytes) / block_size;
-  bytes_ -= held.bytes;
+  blocks_used_ -= blocks_of(held.bytes);
   held = flow::HeldData{};
 }
 

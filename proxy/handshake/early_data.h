@@ -6,6 +6,7 @@
 #include <span>
 
 #include "proxy/flow/flow.h"
+#include "proxy/flow/prefix_counters.h"
 #include "proxy/flow/zeroed_array.h"
 
 namespace synward::handshake {
@@ -36,13 +37,13 @@ class EarlyData {
   // Gives the blocks back and empties `held`. No effect if it is empty.
   void release(flow::HeldData& held);
 
-  // Of the blocks that so many bytes of one connection take.
-  static constexpr std::uint32_t memory_of(std::uint32_t bytes) {
-    return (bytes / block_size + (bytes % block_size != 0 ? 1 : 0)) * block_size;
+  // Blocks, and their bytes, that so many bytes of one connection take.
+  static constexpr std::uint32_t blocks_of(std::uint32_t bytes) {
+    return bytes / block_size + (bytes % block_size != 0 ? 1 : 0);
   }
-
-  std::uint64_t bytes() const { return bytes_; }                      // of data
-  std::uint64_t memory() const { return blocks_used_ * block_size; }  // of blocks in use
+  static constexpr std::uint64_t memory_of(std::uint32_t bytes) {
+    return std::uint64_t{blocks_of(bytes)} * block_size;
+  }
 
  private:
   using Block = std::array<std::uint8_t, block_size>;
@@ -56,7 +57,26 @@ class EarlyData {
   std::uint32_t free_ = flow::no_index;
   std::uint32_t touched_ = 0;  // blocks from here on were never used
   std::uint64_t blocks_used_ = 0;
-  std::uint64_t bytes_ = 0;
+};
+
+// How much of the pool each client network (/24 or /64) holds: an estimate, as
+// flow::PrefixCounters, which count blocks here: bytes of a large pool are more than a counter
+// takes.
+class EarlyDataShares {
+ public:
+  explicit EarlyDataShares(const flow::HashKey& hash_key) : blocks_(hash_key) {}
+
+  std::uint64_t memory_of(const wire::Address& client) const {
+    return std::uint64_t{blocks_.of(client)} * EarlyData::block_size;
+  }
+  // A connection of the client's holds `now` bytes, no longer `before`.
+  void change(const wire::Address& client, std::uint32_t before, std::uint32_t now) {
+    blocks_.remove(client, EarlyData::blocks_of(before));
+    blocks_.add(client, EarlyData::blocks_of(now));
+  }
+
+ private:
+  flow::PrefixCounters blocks_;
 };
 
 }  // namespace synward::handshake
