@@ -48,7 +48,8 @@ inline constexpr RateIn tracked_syns{1, 100'000'000};
 inline constexpr RateIn shield_unknown_segments{1, 100'000'000};
 
 inline constexpr NumberOr workers{"auto", {1, 64}};
-inline constexpr NumberIn queue_start{0, 65534};
+inline constexpr std::uint32_t queues_per_worker = 3;
+inline constexpr NumberIn queue_start{0, 65536 - queues_per_worker};
 inline constexpr NumberOr realtime{"off", {1, 99}};
 
 inline constexpr AbsolutePath control_socket{107};  // sun_path - 1

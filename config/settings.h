@@ -106,7 +106,8 @@ struct Settings {
   Splice splice;
   Shield shield;
   std::optional<std::uint32_t> workers;  // nullopt = auto: one per CPU of the affinity mask
-  std::uint16_t queue_start = 24100;     // worker n has queue_start+2n (SYNs) and +2n+1
+  // Worker n has queue_start+2n (SYNs) and +2n+1; those for large packets follow them all.
+  std::uint16_t queue_start = 24100;
   Mark mark;
   std::optional<std::uint32_t> realtime;  // nullopt = off; else SCHED_FIFO priority 1..99
   OnPressure on_overload = OnPressure::drop;

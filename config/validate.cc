@@ -57,10 +57,11 @@ void check_early_data(Section& section, const EarlyData& early_data,
 void check_queues(Section& section, const Settings& settings, const QueueOrigins& origins) {
   const auto place = blame(origins.queue_start, origins.workers);
   if (!place || !settings.workers) return;
-  const std::uint32_t last = settings.queue_start + 2 * *settings.workers - 1;
+  const std::uint32_t last =
+      settings.queue_start + range::queues_per_worker * *settings.workers - 1;
   if (last <= last_queue_number) return;
   section.report(*place, "queue_start",
-                 fmt::format("{} and two queues for each of {} workers reach {}, above {}",
+                 fmt::format("{} and three queues for each of {} workers reach {}, above {}",
                              settings.queue_start, *settings.workers, last, last_queue_number));
 }
 

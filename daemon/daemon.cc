@@ -14,6 +14,7 @@
 
 #include "daemon/host.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/queue_numbers.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -139,7 +140,7 @@ void Daemon::tell_start() const {
   }
   service::log_info(
       "protecting {} service(s) with {} worker(s), queues {}-{}, {}{}", settings_.services.size(),
-      workers_count_, queue_start_, queue_start_ + 2 * workers_count_ - 1,
+      workers_count_, queue_start_, queue_start_ + io::queues_per_worker * workers_count_ - 1,
       parts.native_queue ? "native queue rules" : "xt NFQUEUE rules",
       parts.reassembly == io::Reassembly::xt_socket ? ", fragments put together by xt_socket" : "");
 }
@@ -174,11 +175,13 @@ Result Daemon::start_workers() {
 }
 
 Result Daemon::open_worker(unsigned index) {
-  const auto number = static_cast<std::uint16_t>(settings_.queue_start + 2 * index);
-  auto syn_queue = io::NfQueue::open({.number = number});
+  const io::QueueNumbers numbers = io::queue_numbers(queue_start_, workers_count_, index);
+  auto syn_queue = io::NfQueue::open({.number = numbers.syn});
   if (!syn_queue) return std::unexpected(syn_queue.error());
-  auto flow_queue = io::NfQueue::open({.number = static_cast<std::uint16_t>(number + 1)});
+  auto flow_queue = io::NfQueue::open({.number = numbers.flow});
   if (!flow_queue) return std::unexpected(flow_queue.error());
+  auto large_queue = io::NfQueue::open({.number = numbers.large, .gso = false});
+  if (!large_queue) return std::unexpected(large_queue.error());
   auto injector = io::Injector::open(settings_.mark.value);
   if (!injector) return std::unexpected(injector.error());
 
@@ -195,8 +198,9 @@ Result Daemon::open_worker(unsigned index) {
   engine::EngineSettings engine = engine_settings(settings_, layout_, host_, workers_count_, index);
   engine.offers = offers_->histories();
   engine.learned = offers_->board();
-  workers_.emplace_back(plan, std::move(*syn_queue), std::move(*flow_queue), std::move(*injector),
-                        engine, counters, directives_);
+  workers_.emplace_back(
+      plan, WorkerQueues{std::move(*syn_queue), std::move(*flow_queue), std::move(*large_queue)},
+      std::move(*injector), engine, counters, directives_);
   return {};
 }
 

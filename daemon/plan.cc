@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/ranges.h"
+#include "daemon/io/queue_numbers.h"
 #include "proxy/handshake/early_data.h"
 
 namespace synward {
@@ -36,7 +38,8 @@ unsigned worker_count(const config::Settings& settings) {
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   // As many as the configuration would let an operator ask for.
   constexpr unsigned workers_max = 64;
-  const unsigned queues_left = (65536U - settings.queue_start) / 2;
+  static_assert(config::range::queues_per_worker == io::queues_per_worker);
+  const unsigned queues_left = (65536U - settings.queue_start) / io::queues_per_worker;
   return std::clamp(static_cast<unsigned>(CPU_COUNT(&set)), 1U, std::min(workers_max, queues_left));
 }
 

@@ -5,10 +5,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "daemon/daemon.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/queue_numbers.h"
 #include "daemon/io/queue_statistics.h"
 #include "daemon/service/log.h"
 #include "daemon/service/notify.h"
@@ -20,24 +22,29 @@ namespace {
 // least).
 constexpr int stuck_seconds = 3;
 
+void add_statistics(metrics::QueueSample& sample, std::span<const io::QueueStatistics> lines,
+                    std::uint16_t number) {
+  const auto line = std::ranges::find(lines, number, &io::QueueStatistics::number);
+  if (line == lines.end()) return;
+  sample.waiting += line->waiting;
+  sample.dropped_full += line->dropped_full;
+  sample.dropped_socket += line->dropped_socket;
+}
+
 }  // namespace
 
 std::vector<metrics::QueueSample> Daemon::queue_samples() const {
   std::vector<metrics::QueueSample> samples;
   const auto statistics = io::read_queue_statistics();
-  for (unsigned i = 0; i < 2 * workers_count_; ++i) {
-    metrics::QueueSample sample;
-    sample.number = static_cast<std::uint16_t>(queue_start_ + i);
-    sample.role = i % 2 == 0 ? metrics::QueueRole::syn : metrics::QueueRole::flow;
-    if (statistics) {
-      for (const io::QueueStatistics& line : *statistics) {
-        if (line.number != sample.number) continue;
-        sample.waiting = line.waiting;
-        sample.dropped_full = line.dropped_full;
-        sample.dropped_socket = line.dropped_socket;
-      }
-    }
-    samples.push_back(sample);
+  const std::span<const io::QueueStatistics> lines =
+      statistics ? *statistics : std::span<const io::QueueStatistics>{};
+  for (unsigned i = 0; i < workers_count_; ++i) {
+    const io::QueueNumbers numbers = io::queue_numbers(queue_start_, workers_count_, i);
+    samples.push_back({.number = numbers.syn, .role = metrics::QueueRole::syn});
+    add_statistics(samples.back(), lines, numbers.syn);
+    samples.push_back({.number = numbers.flow, .role = metrics::QueueRole::flow});
+    add_statistics(samples.back(), lines, numbers.flow);
+    add_statistics(samples.back(), lines, numbers.large);  // segments too
   }
   return samples;
 }
@@ -120,7 +127,7 @@ std::optional<std::string> Daemon::examine() const {
   }
   if (!ruleset_->present()) return "the nftables rules are gone";
   if (const auto statistics = io::read_queue_statistics()) {
-    for (unsigned i = 0; i < 2 * workers_count_; ++i) {
+    for (unsigned i = 0; i < io::queues_per_worker * workers_count_; ++i) {
       const unsigned number = queue_start_ + i;
       const bool bound = std::ranges::any_of(
           *statistics, [&](const io::QueueStatistics& line) { return line.number == number; });

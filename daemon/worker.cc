@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "daemon/io/clock.h"
+#include "daemon/scheduling.h"
 #include "daemon/service/log.h"
 
 namespace synward {
@@ -38,12 +38,11 @@ wire::PacketView view(const io::QueuedPacket& packet) {
 
 }  // namespace
 
-Worker::Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue,
-               io::Injector injector, const engine::EngineSettings& settings, Counters& counters,
+Worker::Worker(WorkerPlan plan, WorkerQueues queues, io::Injector injector,
+               const engine::EngineSettings& settings, Counters& counters,
                const Directives& directives)
     : plan_(plan),
-      syn_queue_(std::move(syn_queue)),
-      flow_queue_(std::move(flow_queue)),
+      queues_(std::move(queues)),
       injector_(std::move(injector)),
       counters_(counters),
       engine_(settings, counters, io::now()),
@@ -88,33 +87,14 @@ void Worker::run() {
 }
 
 void Worker::set_scheduling() const {
-  service::log_debug("worker {}: queues {} and {}, {}", plan_.index, syn_queue_.number(),
-                     flow_queue_.number(),
+  service::log_debug("worker {}: queues {} and {}, {} for large packets, {}", plan_.index,
+                     queues_.syn.number(), queues_.flow.number(), queues_.large.number(),
                      plan_.cpu ? fmt::format("CPU {}", *plan_.cpu) : std::string("any CPU"));
-  if (plan_.cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<std::size_t>(*plan_.cpu), &set);
-    if (const int error = pthread_setaffinity_np(pthread_self(), sizeof set, &set); error != 0) {
-      service::log_warning("worker {} cannot be pinned to CPU {}: {}", plan_.index, *plan_.cpu,
-                           std::strerror(error));
-    }
-  }
+  if (plan_.cpu) pin_thread(plan_.index, *plan_.cpu);
 }
 
 void Worker::set_realtime(std::optional<int> priority) {
-  if (priority == realtime_) return;
-  sched_param parameter{};
-  parameter.sched_priority = priority.value_or(0);
-  const int policy = priority ? SCHED_FIFO : SCHED_OTHER;
-  if (const int error = pthread_setschedparam(pthread_self(), policy, &parameter); error != 0) {
-    service::log_warning(
-        "worker {} cannot have realtime priority {}: {}; under systemd set LimitRTPRIO={} and "
-        "remove RestrictRealtime",
-        plan_.index, parameter.sched_priority, std::strerror(error), parameter.sched_priority);
-    return;
-  }
-  realtime_ = priority;
+  if (priority != realtime_ && schedule_thread(plan_.index, priority)) realtime_ = priority;
 }
 
 void Worker::take_directives(Instant now) {
@@ -163,10 +143,10 @@ void Worker::take_reload(Instant now) {
 Worker::Ready Worker::serve_ready(Ready ready, Instant now) {
   Ready more{};
   for (int batch = 0; ready.flow && batch < flow_batches_max; ++batch) {
-    more.flow = serve(flow_queue_, now) == io::NfQueue::batch_size;
+    more.flow = serve(queues_.flow, now) == io::NfQueue::batch_size;
     if (!more.flow) break;
   }
-  if (ready.syn) more.syn = serve(syn_queue_, now) == io::NfQueue::batch_size;
+  if (ready.syn) more.syn = serve(queues_.syn, now) == io::NfQueue::batch_size;
   return more;
 }
 
@@ -174,13 +154,31 @@ Worker::Ready Worker::serve_ready(Ready ready, Instant now) {
 std::size_t Worker::serve(io::NfQueue& queue, Instant now) {
   const std::span<io::QueuedPacket> batch = queue.receive();
   for (const io::QueuedPacket& packet : batch) {
-    perform(queue, packet,
-            engine_.on_packet(now, view(packet), side_of(packet.in_interface), outbox_));
-    if (outbox_.nearly_full()) send_decided(queue);
+    const bool fits = packet.original_length <= packet.bytes.size();
+    fits || !packet.gso ? serve(queue, packet, now) : serve_in_segments(queue, packet, now);
   }
   if (!batch.empty()) send_decided(queue);
   count_lost_verdicts();
   return batch.size();
+}
+
+void Worker::serve(io::NfQueue& queue, const io::QueuedPacket& packet, Instant now) {
+  perform(queue, packet,
+          engine_.on_packet(now, view(packet), side_of(packet.in_interface), outbox_));
+  if (outbox_.nearly_full()) send_decided(queue);
+}
+
+// The kernel cuts the packet while it executes the verdict, so all of its segments are there then,
+// and nobody else's. Served at once they keep their place in their connection.
+void Worker::serve_in_segments(io::NfQueue& queue, const io::QueuedPacket& packet, Instant now) {
+  queue.hand_over(packet.id, queues_.large);
+  send_decided(queue);
+  std::span<io::QueuedPacket> segments;
+  do {
+    segments = queues_.large.receive();
+    for (const io::QueuedPacket& segment : segments) serve(queues_.large, segment, now);
+    send_decided(queues_.large);
+  } while (segments.size() == io::NfQueue::batch_size);
 }
 
 // Counted when they have left, however long this thread had to wait for a CPU before.
@@ -193,7 +191,8 @@ void Worker::send_decided(io::NfQueue& queue) {
 
 // Their packets are gone, and nobody else will tell.
 void Worker::count_lost_verdicts() {
-  const std::uint64_t lost = syn_queue_.send_errors() + flow_queue_.send_errors();
+  const std::uint64_t lost =
+      queues_.syn.send_errors() + queues_.flow.send_errors() + queues_.large.send_errors();
   if (lost == verdicts_lost_) return;
   engine_.count_send_failures(lost - verdicts_lost_);
   verdicts_lost_ = lost;
@@ -257,7 +256,7 @@ Worker::Ready Worker::wait(Instant now) {
     timeout = std::clamp<Duration>(*deadline - now, Duration{0}, timeout);
   }
   std::array<pollfd, 3> sources{
-      {{flow_queue_.fd(), POLLIN, 0}, {syn_queue_.fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}}};
+      {{queues_.flow.fd(), POLLIN, 0}, {queues_.syn.fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}}};
   const timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
   if (ppoll(sources.data(), sources.size(), &limit, nullptr) <= 0) return {};
   if (sources[2].revents != 0) {

@@ -54,11 +54,16 @@ struct WorkerPlan {
   std::uint32_t mark = 0, mark_mask = 0;
 };
 
-// One thread with its two queues, its engine and its counters: shares nothing with the others but
+struct WorkerQueues {
+  io::NfQueue syn, flow;
+  io::NfQueue large;  // read only after a packet was handed over to it
+};
+
+// One thread with its queues, its engine and its counters: shares nothing with the others but
 // the directives. Flow packets first: a flood of SYNs must not delay connections.
 class Worker {
  public:
-  Worker(WorkerPlan plan, io::NfQueue syn_queue, io::NfQueue flow_queue, io::Injector injector,
+  Worker(WorkerPlan plan, WorkerQueues queues, io::Injector injector,
          const engine::EngineSettings& settings, Counters& counters, const Directives& directives);
   ~Worker();  // joins; set directives.stop and wake() before
 
@@ -90,6 +95,8 @@ class Worker {
   };
   Ready serve_ready(Ready ready, Instant now);  // returns where more may wait
   std::size_t serve(io::NfQueue& queue, Instant now);
+  void serve(io::NfQueue& queue, const io::QueuedPacket& packet, Instant now);
+  void serve_in_segments(io::NfQueue& queue, const io::QueuedPacket& packet, Instant now);
   void perform(io::NfQueue& queue, const io::QueuedPacket& packet,
                const engine::Decision& decision);
   void send_decided(io::NfQueue& queue);
@@ -101,7 +108,7 @@ class Worker {
   engine::Ingress side_of(unsigned interface) const;  // 0: of this host's own
 
   const WorkerPlan plan_;
-  io::NfQueue syn_queue_, flow_queue_;
+  WorkerQueues queues_;
   io::Injector injector_;
   Counters& counters_;
   engine::Engine engine_;

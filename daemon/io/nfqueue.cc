@@ -172,6 +172,10 @@ void NfQueue::accept(std::uint32_t id, std::uint32_t mark, std::span<const std::
   impl_->add({.id = id, .accept = true, .mark = mark, .payload = payload});
 }
 
+void NfQueue::hand_over(std::uint32_t id, const NfQueue& other) {
+  impl_->add({.id = id, .to_queue = other.number()});
+}
+
 void NfQueue::flush() {
   impl_->flush();
 }

@@ -15,6 +15,7 @@ struct NfQueueOptions {
   std::uint32_t max_length = 16384;   // packets waiting in the kernel
   std::uint32_t copy_range = 0xffff;  // bytes of each packet copied to us; clipped to 65531
   int receive_buffer_bytes = 16 << 20;
+  bool gso = true;  // a packet of many segments comes whole; else the kernel cuts it before
 };
 
 // A netfilter queue: receives in batches (recvmmsg), answers in batches (verdict messages
@@ -44,6 +45,7 @@ class NfQueue {
   void drop(std::uint32_t id);
   void accept(std::uint32_t id);  // as it came
   void accept(std::uint32_t id, std::uint32_t mark, std::span<const std::uint8_t> payload);
+  void hand_over(std::uint32_t id, const NfQueue& other);  // who decides then
   void flush();
 
   // Verdicts that could not be sent: their packets were dropped instead (or, if that failed too,

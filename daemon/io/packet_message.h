@@ -10,8 +10,8 @@ namespace synward::io {
 struct QueuedPacket {
   std::uint32_t id = 0;
   std::span<std::uint8_t> bytes;
-  // > bytes.size() if the copy range cut it, or if the packet has 65532..65535 bytes: an
-  // attribute holds 65531. Such a packet cannot be replaced, only accepted or dropped.
+  // > bytes.size() if the copy range cut it, or if the packet has 65532 bytes or more: an
+  // attribute holds 65531. Such a packet cannot be replaced, only accepted, dropped or handed over.
   std::uint32_t original_length = 0;
   std::uint32_t in_interface = 0;  // ifindex
   std::uint32_t mark = 0;

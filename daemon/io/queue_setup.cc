@@ -44,9 +44,10 @@ ssize_t send_setup(mnl_socket* socket, const NfQueueOptions& options) {
   nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
                            static_cast<int>(clipped_copy_range(options)));
   nfq_nlmsg_cfg_put_qmaxlen(message, options.max_length);
-  // Without it the kernel segments big packets one by one before queueing them.
-  mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
-  mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+  if (options.gso) {
+    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+  }
   return mnl_socket_sendto(socket, message, message->nlmsg_len);
 }
 

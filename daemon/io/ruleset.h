@@ -21,7 +21,7 @@ struct RulesetPlan {
       backends;  // sources of server packets (listens of transparent services too)
   std::vector<wire::Address> own_addresses;  // F3: the host's own connections to its servers
   std::uint16_t queue_start = 24100;
-  std::uint16_t workers = 1;  // worker n reads queue_start+2n (SYNs) and queue_start+2n+1
+  std::uint16_t workers = 1;  // their queues: queue_numbers.h
   std::uint32_t mark = 0x53590000;
   std::uint32_t mark_mask = 0xffff0000;
   // Of the hash that spreads clients over workers. Random, or a flood can be aimed at one worker;

@@ -28,6 +28,11 @@ struct MarkAttribute {
 };
 static_assert(sizeof(MarkAttribute) == 8);
 
+std::uint32_t kernel_verdict(const Verdict& verdict) {
+  if (verdict.to_queue) return NF_QUEUE_NR(std::uint32_t{*verdict.to_queue});
+  return verdict.accept ? NF_ACCEPT : NF_DROP;
+}
+
 }  // namespace
 
 VerdictBatch::VerdictBatch(std::uint16_t queue) : queue_(queue) {
@@ -50,7 +55,7 @@ void VerdictBatch::add(const Verdict& verdict) {
       .family = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(queue_)},
       .attribute = {.nla_len = NLA_HDRLEN + sizeof(nfqnl_msg_verdict_hdr),
                     .nla_type = NFQA_VERDICT_HDR},
-      .verdict = {.verdict = htonl(verdict.accept ? NF_ACCEPT : NF_DROP), .id = htonl(verdict.id)}};
+      .verdict = {.verdict = htonl(kernel_verdict(verdict)), .id = htonl(verdict.id)}};
   append(&message, sizeof message);
   if (verdict.mark) {
     const MarkAttribute mark{.attribute = {.nla_len = sizeof(MarkAttribute), .nla_type = NFQA_MARK},

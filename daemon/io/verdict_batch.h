@@ -13,6 +13,7 @@ namespace synward::io {
 struct Verdict {
   std::uint32_t id = 0;
   bool accept = false;
+  std::optional<std::uint16_t> to_queue{};  // neither accepted nor dropped: another queue decides
   std::optional<std::uint32_t> mark{};      // the packet's new mark
   std::span<const std::uint8_t> payload{};  // the packet's new bytes; empty = unchanged
 };

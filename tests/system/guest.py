@@ -86,7 +86,7 @@ def rules_use_the_native_queue_expression(peers):
     expect("native queue rules" in said, said)
     expect("warning" not in said and "raw socket" not in said, said)
     bound = pathlib.Path("/proc/net/netfilter/nfnetlink_queue").read_text(encoding="ascii").splitlines()
-    expect(len(bound) == 4, f"queues: {bound}")
+    expect(len(bound) == 6, f"queues: {bound}")
 
 
 def pages_come_through(peers):

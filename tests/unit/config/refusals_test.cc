@@ -79,7 +79,7 @@ TEST(ConfigRefuses, ValuesOutOfRangeAndNamesTheRange) {
                   "3:24: tracked_syns: '0/s' is out of range; the range is 1/s to 100000000/s"});
   expect_refused({"workers: 65", "3:10: workers: '65' is out of range; the range is 1 to 64"});
   expect_refused({"queue_start: 65535",
-                  "3:14: queue_start: '65535' is out of range; the range is 0 to 65534"});
+                  "3:14: queue_start: '65535' is out of range; the range is 0 to 65533"});
   expect_refused({"realtime: 0", "3:11: realtime: '0' is out of range; the range is 1 to 99"});
 }
 

@@ -39,11 +39,11 @@ TEST(ConfigRelations, EarlyDataOfOneConnectionFitsTheTotal) {
 }
 
 TEST(ConfigRelations, QueueNumbersOfAllWorkersFit) {
-  EXPECT_EQ(problems_after_required("workers: 64\nqueue_start: 65408\n"), "");
-  EXPECT_EQ(problems_after_required("workers: 64\nqueue_start: 65409\n"),
-            "4:14: queue_start: 65409 and two queues for each of 64 workers reach 65536, "
+  EXPECT_EQ(problems_after_required("workers: 64\nqueue_start: 65344\n"), "");
+  EXPECT_EQ(problems_after_required("workers: 64\nqueue_start: 65345\n"),
+            "4:14: queue_start: 65345 and three queues for each of 64 workers reach 65536, "
             "above 65535\n");
-  EXPECT_EQ(problems_after_required("queue_start: 65534\nworkers: 1\n"), "");
+  EXPECT_EQ(problems_after_required("queue_start: 65533\nworkers: 1\n"), "");
 }
 
 TEST(ConfigRelations, EveryWorkerHasAShare) {

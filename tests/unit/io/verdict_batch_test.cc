@@ -51,6 +51,16 @@ TEST(VerdictBatch, drop_is_one_message_of_32_bytes) {
   EXPECT_EQ(ntohl(word(bytes, 28)), 7U);
 }
 
+TEST(VerdictBatch, hands_over_to_another_queue) {
+  const auto batch = make_batch();
+  batch->add({.id = 7, .to_queue = 65535});
+  const auto bytes = joined(*batch);
+  ASSERT_EQ(bytes.size(), 32U);
+  EXPECT_EQ(bytes[18] << 8 | bytes[19], 24100);
+  EXPECT_EQ(ntohl(word(bytes, 24)), 65535U << 16 | NF_QUEUE);
+  EXPECT_EQ(ntohl(word(bytes, 28)), 7U);
+}
+
 TEST(VerdictBatch, short_payloads_share_one_piece) {
   const auto batch = make_batch();
   const auto payload = counting(61);
