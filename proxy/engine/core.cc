@@ -42,7 +42,8 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
       flows_by_prefix(settings.hash_key),
       abandoned(settings.hash_key),
       schedule{settings.synack_timeout, static_cast<std::uint8_t>(settings.synack_retries)},
-      answers(settings.hash_key) {
+      answers(settings.hash_key),
+      answers_apart(answers_apart_per_second, now) {
   add_services(settings, now);
   set_limits();
 }

@@ -41,6 +41,8 @@ inline std::uint64_t early_data_of_prefix_max(const EngineSettings& settings) {
                   zero_window_from(settings) + settings.early_data_per_connection);
 }
 
+inline constexpr std::uint32_t answers_apart_per_second = 1000;
+
 struct Core {
   Core(const EngineSettings& settings, Counters& counters, Instant now);
 
@@ -65,6 +67,9 @@ struct Core {
   // O3: whose cookie is redeemed before that may have been told a window of zero.
   Instant zero_windows_until{};
   flood::AnswerLimit answers;  // to segments of no connection
+  // To SYNs with IP options or extension headers, which nobody else is to pay for: their answers
+  // cannot take the SYN's place, and cost a third more.
+  flood::RateBudget answers_apart;
 
   handshake::SpentCookies& spent_cookies() { return *settings.spent_cookies; }
   handshake::Mint mint(Instant now) { return {keys, *settings.spent_cookies, now}; }
@@ -117,7 +122,7 @@ inline Decision pass() {
 inline Decision forward(const Arrival& arrival) {
   return {Verdict::forward, arrival.segment.packet};
 }
-// Answers the sender: in place where the answer has the packet's own length, else by the outbox.
+// Answers the sender: in the packet's place, but by the outbox where that has IP options.
 Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
 void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
 

@@ -8,15 +8,19 @@ Outbox::Outbox(std::size_t capacity_bytes, std::size_t capacity_packets) : bytes
 }
 
 bool Outbox::send(const wire::SegmentToSend& segment) {
-  if (packets_.size() == packets_.capacity() ||
-      bytes_.size() - used_ < wire::emitted_length_max(segment)) {
-    return false;
-  }
+  if (packets_.size() == packets_.capacity()) return false;
+  const std::span<const std::uint8_t> packet = write(segment);
+  if (packet.empty()) return false;
+  packets_.push_back(packet);
+  return true;
+}
+
+std::span<const std::uint8_t> Outbox::write(const wire::SegmentToSend& segment) {
+  if (bytes_.size() - used_ < wire::emitted_length_max(segment)) return {};
   const std::span<std::uint8_t> room = std::span(bytes_).subspan(used_);
   const std::size_t length = wire::emit(room, segment);
-  packets_.push_back(room.first(length));
   used_ += length;
-  return true;
+  return room.first(length);
 }
 
 void Outbox::clear() {

@@ -17,12 +17,13 @@ enum class Verdict : std::uint8_t {
   consume,  // taken in by synward: the kernel is to forget it, and nothing was lost
   forward,  // rewritten in place; goes on where it was going
   pass,     // none of ours; goes on as it came
-  reply,    // rewritten in place into the answer to its sender, of the very same length
+  reply,    // becomes the answer to its sender, which may be longer or shorter
 };
 
 struct Decision {
   Verdict verdict = Verdict::drop;
-  std::span<const std::uint8_t> packet;  // forward and reply: the bytes to go on with
+  // forward and reply: the bytes to go on with. A reply's are in the Outbox, until it is cleared.
+  std::span<const std::uint8_t> packet;
 };
 
 // Packets of synward's own, to be sent after the verdict in this order. Fixed room: a packet that
@@ -33,6 +34,8 @@ class Outbox {
 
   // False if there is no room.
   bool send(const wire::SegmentToSend& segment);
+  // Only written, not to be sent from here. Nothing if there is no room.
+  std::span<const std::uint8_t> write(const wire::SegmentToSend& segment);
   std::span<const std::span<const std::uint8_t>> packets() const { return packets_; }
   void clear();
   // Less than half is left: perform before the next decision.

@@ -74,7 +74,7 @@ bool same(const synward_client_offer& one, const synward_client_offer& other) {
   return one.mss == other.mss && one.window_scale == other.window_scale && one.flags == other.flags;
 }
 
-// The SYN-ACK has the SYN's own length (O1): no amplification, and it can go back in place.
+// The SYN-ACK's header has the SYN's own length (O1): no amplification.
 Decision answer(const Arrival& arrival, wire::SegmentToSend challenge) {
   arrival.service.counters.synacks_sent.add();
   challenge.options_length_min = arrival.segment.header_length - wire::tcp_header_min;
@@ -129,6 +129,9 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   }
   if (!service.synacks.allows(arrival.key.client, arrival.now)) {
     return drop(arrival, synward_reason_synack_limit);
+  }
+  if (!syn.ip.plain && !core.answers_apart.spend(arrival.now)) {
+    return drop(arrival, synward_reason_ip_options_limit);
   }
   service.synacks.spend(arrival.key.client, arrival.now);
   service.counters.syns_received.add();

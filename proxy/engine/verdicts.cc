@@ -12,21 +12,17 @@ void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& seg
   if (!out.send(segment)) counters.dropped[synward_reason_send_failed].add();
 }
 
-// The kernel takes a rewritten packet back only at its own length and header shape (kernel.md), so
-// an answer that differs in either goes out by itself.
+// The kernel lets a packet in its queue become a longer or a shorter one, but since 2026 only with
+// the IP options and extension headers that it has: its skb knows where they are. An answer has
+// none (a SYN's source route is not to be followed), so to such a SYN it goes out by itself.
 Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer) {
-  const wire::Segment& asked = arrival.segment;
-  const std::size_t room = asked.packet.size() - asked.ip.transport_offset;
-  std::array<std::uint8_t, wire::tcp_options_max> scratch{};
-  const std::size_t length =
-      wire::tcp_header_min +
-      wire::write_tcp_options(scratch, answer.options, answer.options_length_min);
-  if (!asked.ip.plain || length != room || !answer.payload.empty()) {
+  if (!arrival.segment.ip.plain) {
     send(arrival.out, arrival.service.counters, answer);
     return consume();
   }
-  wire::emit(asked.packet, answer);
-  return {Verdict::reply, asked.packet};
+  const std::span<const std::uint8_t> packet = arrival.out.write(answer);
+  if (packet.empty()) return drop(arrival, synward_reason_send_failed);
+  return {Verdict::reply, packet};
 }
 
 void note_treatment(flow::Flow& flow, const wire::IpHeader& of_client) {

@@ -27,6 +27,7 @@
   X(not_a_client, "a SYN to a translated service from here, a server's link, or its backend")  \
   X(flow_table_full, "no room for another connection (splice.connections)")                    \
   X(synack_limit, "more SYNs of its network than limits.synacks_per_prefix allows")            \
+  X(ip_options_limit, "over 1000 SYNs/s of a worker had IP options or extension headers")      \
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                    \
   X(unknown_segment, "a segment of no connection, which redeems no challenge either")          \
   X(out_of_window, "sequence or acknowledgement outside the window of the connection")         \

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "proxy/wire/bytes.h"
+#include "tests/support/packet_builder.h"
 #include "tests/unit/engine/harness.h"
 
 namespace synward::engine {
@@ -11,6 +13,25 @@ class HandshakeSteps : public ::testing::TestWithParam<bool>, public Harness {
     client = endpoint("[2001:db8:1::5]:40000");
     service = backend = endpoint("[2001:db8:2::10]:80");
     settings.services = {{.listens = {service}, .backends = {}}};
+  }
+  // With four NOPs, or a Destination Options header of padding.
+  static std::vector<std::uint8_t> with_ip_options(const SegmentToSend& segment) {
+    std::vector<std::uint8_t> packet(wire::emitted_length_max(segment));
+    packet.resize(wire::emit(packet, segment));
+    if (segment.source.address.is_ipv4()) {
+      packet.insert(packet.begin() + wire::ipv4_header_length, 4, 1);
+      packet[0] = 0x46;
+      wire::store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
+      wire::store_be16(&packet[10], 0);
+      wire::store_be16(&packet[10], test::plain_checksum(std::span(packet).first(24)));
+    } else {
+      const auto padding = {6, 0, 1, 4, 0, 0, 0, 0};
+      packet.insert(packet.begin() + wire::ipv6_header_length, padding.begin(), padding.end());
+      packet[6] = 60;
+      wire::store_be16(&packet[4],
+                       static_cast<std::uint16_t>(packet.size() - wire::ipv6_header_length));
+    }
+    return packet;
   }
 };
 INSTANTIATE_TEST_SUITE_P(BothFamilies, HandshakeSteps, ::testing::Bool(),
@@ -39,9 +60,50 @@ TEST_P(HandshakeSteps, SynIsAnsweredInPlaceWithItsOwnLengthAndOnlyItsOwnOptions)
 TEST_P(HandshakeSteps, SynWithoutMssGetsFourBytesMoreAtMost) {
   SegmentToSend bare = syn();
   bare.options = {};
-  EXPECT_EQ(from_client(bare), Verdict::consume);  // another length: by raw socket
+  EXPECT_EQ(from_client(bare), Verdict::reply);
   ASSERT_EQ(left.size(), 1U);
   EXPECT_EQ(left[0].segment.header_length, 24U);
+}
+
+TEST_P(HandshakeSteps, SynWithDataIsAnsweredInPlaceWithoutThem) {
+  const std::vector<std::uint8_t> data(1200, 'x');
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{3}, data.size()}) {
+    SegmentToSend first = syn(static_cast<std::uint32_t>(1000 + bytes));
+    first.payload = std::span(data).first(bytes);
+    ASSERT_EQ(from_client(first), Verdict::reply) << bytes;
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0].segment.flags, wire::flag_syn | wire::flag_ack);
+    EXPECT_EQ(left[0].segment.ack, first.seq + 1);
+    EXPECT_TRUE(left[0].segment.payload().empty());
+    EXPECT_EQ(left[0].segment.header_length, 32U);
+  }
+}
+
+// One that the kernel may not take back as an answer.
+TEST_P(HandshakeSteps, SynWithIpOptionsIsAnsweredApartWithoutThem) {
+  auto first = with_ip_options(syn());
+  EXPECT_EQ(arrive_bytes(first, {true, false}), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_syn | wire::flag_ack);
+  EXPECT_TRUE(left[0].segment.ip.plain);
+}
+
+TEST_P(HandshakeSteps, SynsWithIpOptionsAreNotPaidForByOthers) {
+  std::uint64_t answered = 0;
+  constexpr std::uint32_t syns = 4000;  // in a second
+  for (std::uint32_t i = 0; i < syns; ++i) {
+    now += std::chrono::microseconds(250);
+    SegmentToSend spoofed = syn(i);
+    spoofed.source.port = static_cast<std::uint16_t>(i + 1);
+    auto first = with_ip_options(spoofed);
+    if (arrive_bytes(first, {true, false}) == Verdict::consume) ++answered;
+    if (i % 400 == 0) {
+      EXPECT_EQ(from_client(syn(i)), Verdict::reply);
+    }
+  }
+  EXPECT_GE(answered, 1000U);
+  EXPECT_LE(answered, 1100U);
+  EXPECT_EQ(dropped(synward_reason_ip_options_limit), syns - answered);
 }
 
 TEST_P(HandshakeSteps, AcknowledgementOpensOneBackendConnectionWithTheClientsOwnNumbers) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The ordered stop: every connection is ended on both sides, in a time that grows as their number.
+#include <algorithm>
 #include <chrono>
 
 #include "tests/unit/engine/harness.h"
@@ -28,7 +29,7 @@ class Stop : public ::testing::TestWithParam<std::uint32_t>, public Harness {
       client.address = wire::Address::from_ipv4(octets);
       const Decision challenge = hand_in(syn());
       ASSERT_EQ(challenge.verdict, Verdict::reply);
-      // The answer was written over the SYN.
+      std::ranges::copy(challenge.packet, bytes.begin());
       const auto answer =
           wire::parse_segment({std::span(bytes).first(challenge.packet.size()),
                                challenge.packet.size(), wire::ChecksumState::verified, false});
