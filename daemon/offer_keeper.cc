@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "daemon/io/clock.h"
@@ -46,18 +47,22 @@ std::string words_for(const ServiceOffer& offer) {
 }
 
 struct Line {
-  std::string listen;
+  wire::Endpoint listen;
   OfferHistory::Entry entry;
 };
 
 std::optional<Line> parse_line(const std::string& text) {
   std::istringstream words(text);
+  std::string listen;
   Line line;
   ServiceOffer& offer = line.entry.offer;
   unsigned scale = 0;
-  words >> line.listen >> line.entry.from >> offer.mss >> offer.window >> scale >> offer.sack >>
+  words >> listen >> line.entry.from >> offer.mss >> offer.window >> scale >> offer.sack >>
       offer.timestamps >> offer.ecn;
   if (words.fail() || scale > SYNWARD_WINDOW_SCALE_ABSENT) return std::nullopt;
+  const auto endpoint = wire::parse_endpoint(listen);
+  if (!endpoint) return std::nullopt;
+  line.listen = *endpoint;
   offer.window_scale = static_cast<std::uint8_t>(scale);
   return line;
 }
@@ -83,23 +88,26 @@ OfferKeeper::OfferKeeper(const config::Settings& settings, const ServiceLayout& 
       ask_everyone_at_(io::now() + ask_everyone_every),
       ask_wait_(ask_again_first) {
   lay_out(settings, layout, host);
+  std::map<wire::Endpoint, std::size_t> before_now;  // the last that was there
   for (std::size_t i = 0; i < before.histories_.size(); ++i) {
     histories_[i] = before.histories_[i];
     promised_[i] = true;
+    before_now.insert_or_assign(listens_[i].endpoint, i);
   }
   // A listen that is another service's now: challenges under way were made by the old one.
   for (std::size_t i = before.histories_.size(); i < listens_.size(); ++i) {
-    for (std::size_t old = before.histories_.size(); old-- > 0 && !promised_[i];) {
-      if (listens_[old].endpoint != listens_[i].endpoint) continue;
-      histories_[i] = before.histories_[old];
-      promised_[i] = true;
-    }
+    const auto old = before_now.find(listens_[i].endpoint);
+    if (old == before_now.end()) continue;
+    histories_[i] = before.histories_[old->second];
+    promised_[i] = true;
   }
 }
 
 void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout& layout,
                           const HostFacts& host) {
   const backend::Directory& directory = layout.directory();
+  std::vector<std::vector<bool>> known;  // in backends_, by service and position
+  for (const std::size_t count : layout.backend_counts()) known.emplace_back(count, false);
   for (std::uint16_t i = 0; i < directory.listen_count(); ++i) {
     const backend::Listen& listen = directory.listen(i);
     const auto candidates = directory.candidates(i);
@@ -110,10 +118,8 @@ void OfferKeeper::lay_out(const config::Settings& settings, const ServiceLayout&
     histories_.emplace_back(listens_.back().unlearned);
     if (listen.retired) continue;
     for (const std::uint16_t position : candidates) {
-      const auto known = std::ranges::any_of(backends_, [&](const Backend& backend) {
-        return backend.service == listen.service && backend.position == position;
-      });
-      if (known) continue;
+      if (known[listen.service][position]) continue;
+      known[listen.service][position] = true;
       backends_.push_back({directory.backend(listen.service, position), listen.service, position});
     }
   }
@@ -241,14 +247,14 @@ std::vector<std::size_t> OfferKeeper::renew(Epoch from,
 
 void OfferKeeper::load() {
   std::ifstream file(path_);
+  std::map<wire::Endpoint, std::size_t> by_endpoint;
+  for (std::size_t i = 0; i < listens_.size(); ++i) by_endpoint.emplace(listens_[i].endpoint, i);
   std::vector<std::vector<OfferHistory::Entry>> entries(listens_.size());  // newest first
   for (std::string text; std::getline(file, text);) {
     const auto line = parse_line(text);
     if (!line) continue;
-    const auto listen = std::ranges::find_if(
-        listens_, [&](const Listen& l) { return wire::to_string(l.endpoint) == line->listen; });
-    if (listen == listens_.end()) continue;
-    entries[static_cast<std::size_t>(listen - listens_.begin())].push_back(line->entry);
+    const auto listen = by_endpoint.find(line->listen);
+    if (listen != by_endpoint.end()) entries[listen->second].push_back(line->entry);
   }
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     if (entries[i].empty()) continue;

@@ -28,6 +28,7 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
   for (Listen& listen : listens_) listen.retired = true;
   assert(services.size() >= backends_.size() && services.size() <= UINT16_MAX);
   backends_.resize(services.size());
+  positions_.resize(services.size());
   weights_.resize(services.size());
   for (std::uint16_t service = 0; service < service_count(); ++service) {
     const ServicePlan& plan = services[service];
@@ -36,45 +37,40 @@ void Directory::apply(const std::vector<ServicePlan>& services) {
       positions.push_back(place_backend(service, backend));
     }
     set_weights(service, positions, plan.weights);
-    for (const wire::Endpoint& endpoint : plan.listens) {
-      const std::uint16_t index = place_listen(service, endpoint);
+    for (std::size_t i = 0; i < plan.listens.size(); ++i) {
+      const std::uint16_t index = place_listen(service, plan.listens[i]);
       listens_[index].retired = false;
       listens_[index].transparent = plan.transparent();
       candidates_[index].clear();
-      for (const std::uint16_t position : positions) {
-        const wire::Endpoint& backend = backends_[service][position];
-        const bool wanted = plan.transparent()
-                                ? backend == endpoint
-                                : backend.address.is_ipv4() == endpoint.address.is_ipv4();
-        if (!wanted) continue;
+      const auto its_own =
+          plan.transparent() ? std::span(positions).subspan(i, 1) : std::span(positions);
+      for (const std::uint16_t position : its_own) {
+        const wire::Address& backend = backends_[service][position].address;
+        if (backend.is_ipv4() != plan.listens[i].address.is_ipv4()) continue;
         candidates_[index].push_back(position);
-        // Never taken out: connections to a backend that has left go on.
-        before_backend_[backend].add(index);
+        place_before(index, position);
       }
     }
   }
   // A listen that moved to another service: the living one is called, both have connections.
   const auto living = [&](std::uint16_t index) { return !listens_[index].retired; };
   for (auto& [endpoint, listens] : by_endpoint_) std::ranges::stable_partition(listens, living);
-  for (auto& [endpoint, before] : before_backend_) {
-    std::ranges::stable_partition(before.listens, living);
-  }
+  for (auto& [endpoint, listens] : before_backend_) std::ranges::stable_partition(listens, living);
 }
 
-void Directory::Before::add(std::uint16_t listen) {
-  if (known.size() <= listen) known.resize(std::size_t{listen} + 1);
-  if (known[listen]) return;
-  known[listen] = true;
-  listens.push_back(listen);
+// Never taken out: connections to a backend that has left go on.
+void Directory::place_before(std::uint16_t listen, std::uint16_t position) {
+  if (!placed_before_.insert(std::uint32_t{listen} << 16 | position).second) return;
+  before_backend_[backend(listens_[listen].service, position)].push_back(listen);
 }
 
 std::uint16_t Directory::place_backend(std::uint16_t service, const wire::Endpoint& backend) {
   std::vector<wire::Endpoint>& known = backends_[service];
-  const auto found = std::ranges::find(known, backend);
-  const auto position = static_cast<std::uint16_t>(found - known.begin());
-  if (found == known.end()) known.push_back(backend);
+  const auto [place, is_new] =
+      positions_[service].try_emplace(backend, static_cast<std::uint16_t>(known.size()));
+  if (is_new) known.push_back(backend);
   backend_addresses_.insert(backend.address);
-  return position;
+  return place->second;
 }
 
 void Directory::set_weights(std::uint16_t service, std::span<const std::uint16_t> positions,
@@ -106,7 +102,7 @@ std::span<const std::uint16_t> Directory::find_listens(const wire::Endpoint& des
 std::span<const std::uint16_t> Directory::listens_before(const wire::Endpoint& source) const {
   const auto found = before_backend_.find(source);
   if (found == before_backend_.end()) return {};
-  return found->second.listens;
+  return found->second;
 }
 
 // Asked of every SYN of a flood, whose sources hardly ever are a backend's.
@@ -123,7 +119,7 @@ bool Directory::has_listen(std::uint16_t service, const wire::Endpoint& endpoint
 }
 
 bool Directory::has_backend(std::uint16_t service, const wire::Endpoint& endpoint) const {
-  return std::ranges::find(backends_[service], endpoint) != backends_[service].end();
+  return positions_[service].contains(endpoint);
 }
 
 }  // namespace synward::backend

@@ -72,23 +72,23 @@ class Directory {
   void set_weights(std::uint16_t service, std::span<const std::uint16_t> positions,
                    std::span<const std::uint32_t> weights);
   std::uint16_t place_listen(std::uint16_t service, const wire::Endpoint& endpoint);
+  void place_before(std::uint16_t listen, std::uint16_t position);
 
-  // Listens in front of a backend, those that are configured first.
-  struct Before {
-    std::vector<std::uint16_t> listens;
-    std::vector<bool> known;  // by listen: a search would be quadratic in thousands of them
-    void add(std::uint16_t listen);
-  };
   struct Hash {
     std::size_t operator()(const wire::Endpoint& endpoint) const;
     std::size_t operator()(const wire::Address& address) const;
   };
   std::vector<Listen> listens_;
-  std::vector<std::vector<wire::Endpoint>> backends_;   // by service
+  std::vector<std::vector<wire::Endpoint>> backends_;  // by service
+  // The positions of backends_.
+  std::vector<std::unordered_map<wire::Endpoint, std::uint16_t, Hash>> positions_;
   std::vector<std::vector<std::uint32_t>> weights_;     // of backends_
   std::vector<std::vector<std::uint16_t>> candidates_;  // by listen
   std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> by_endpoint_;
-  std::unordered_map<wire::Endpoint, Before, Hash> before_backend_;
+  // The listens in front of a backend, those that are configured first; and which there are, as
+  // listen << 16 | position.
+  std::unordered_map<wire::Endpoint, std::vector<std::uint16_t>, Hash> before_backend_;
+  std::unordered_set<std::uint32_t> placed_before_;
   std::unordered_set<wire::Address, Hash> backend_addresses_;  // all there ever were
 };
 

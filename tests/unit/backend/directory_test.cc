@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/growth.h"
+
 namespace synward::backend {
 namespace {
 
@@ -33,6 +35,22 @@ TEST(Directory, HoldsThousandsOfListensInFrontOfTheSameBackends) {
   directory.apply({plan});
   EXPECT_EQ(directory.listen_count(), 4096);
   EXPECT_EQ(directory.listens_before(plan.backends.back()).size(), 4096U);
+}
+
+// A transparent service has each of its listens as a backend. Those of former reloads stay.
+TEST(Directory, NumbersTransparentListensInLinearTime) {
+  const double growth = test::growth(4000, [](std::size_t listens) {
+    ServicePlan plan;
+    for (std::size_t i = 1; i <= listens; ++i) {
+      plan.listens.push_back({endpoint("203.0.113.1:80").address, static_cast<std::uint16_t>(i)});
+    }
+    return [plan] {
+      const Directory directory({plan});
+      EXPECT_EQ(directory.backend_count(0), plan.listens.size());
+      EXPECT_TRUE(directory.has_backend(0, plan.listens.back()));
+    };
+  });
+  EXPECT_LT(growth, test::linear_growth_max);
 }
 
 TEST(Directory, TellsWhatHasANumberAlready) {

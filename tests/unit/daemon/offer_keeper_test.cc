@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "daemon/io/clock.h"
+#include "tests/support/growth.h"
 #include "tests/support/temporary_directory.h"
 
 namespace synward {
@@ -159,6 +161,65 @@ TEST_F(Offers, OfTheDaemonBeforeAreStillTried) {
   const auto tries = after.histories().at(0).tries(11);
   ASSERT_EQ(tries.all().size(), 2U);
   EXPECT_EQ(tries[1].window, 65535);
+}
+
+std::vector<config::Service> services_of(std::size_t services, std::uint16_t listens,
+                                         std::uint16_t backends) {
+  std::vector<config::Service> result(services);
+  for (std::size_t i = 0; i < services; ++i) {
+    const std::array octets{std::uint8_t{10}, static_cast<std::uint8_t>(i >> 8),
+                            static_cast<std::uint8_t>(i), std::uint8_t{1}};
+    const wire::Address address = wire::Address::from_ipv4(octets);
+    result[i].name = "service-" + std::to_string(i);
+    for (std::uint16_t port = 1; port <= listens; ++port) {
+      result[i].listen.push_back({address, port});
+    }
+    for (std::uint16_t port = 1; port <= backends; ++port) {
+      result[i].backends.push_back({{address, port}});
+    }
+  }
+  return result;
+}
+
+// 64 backends each, as many as there may be. A start that is quadratic in them takes minutes.
+TEST_F(Offers, AreLaidOutInLinearTime) {
+  const double growth = test::growth(100, [this](std::size_t services) {
+    settings_.services = services_of(services, 1, 64);
+    return [this, layout = ServiceLayout(settings_.services)] {
+      EXPECT_EQ(OfferKeeper(settings_, layout, HostFacts{}).histories().size(),
+                settings_.services.size());
+    };
+  });
+  EXPECT_LT(growth, test::linear_growth_max);
+}
+
+TEST_F(Offers, AreReadInLinearTime) {
+  const double growth = test::growth(4, [this](std::size_t services) {
+    settings_.services = services_of(services, 100, 0);
+    settings_.splice.early_data.per_connection_bytes = 65535;
+    started(10);
+    settings_.splice.early_data.per_connection_bytes = 8192;  // another offer than in the file
+    return [this, layout = ServiceLayout(settings_.services)] {
+      const OfferKeeper keeper(settings_, layout, HostFacts{});
+      EXPECT_EQ(offer(keeper, 10).window, 65535);
+    };
+  });
+  EXPECT_LT(growth, test::linear_growth_max);
+}
+
+TEST_F(Offers, MoveWithTheirListensInLinearTime) {
+  const double growth = test::growth(4, [this](std::size_t services) {
+    settings_.services = services_of(services, 100, 0);
+    ServiceLayout layout(settings_.services);
+    const auto before = std::make_shared<OfferKeeper>(settings_, layout, HostFacts{});
+    for (config::Service& service : settings_.services) service.name += "-renamed";
+    layout.apply(settings_.services);
+    return [this, layout, before] {
+      const OfferKeeper keeper(settings_, layout, HostFacts{}, *before);
+      EXPECT_EQ(keeper.histories().size(), 2 * before->histories().size());
+    };
+  });
+  EXPECT_LT(growth, test::linear_growth_max);
 }
 
 }  // namespace
