@@ -45,7 +45,8 @@ std::vector<int> usable_cpus() {
   return cpus;
 }
 
-// It is fed once a turn, which systemd wants to be twice in its interval.
+// It is fed once a turn, also while a server or a worker is waited for; systemd wants that to be
+// twice in its interval.
 Result check_watchdog() {
   const auto interval = service::watchdog_interval();
   if (!interval || *interval >= 4 * turn) return {};
@@ -90,7 +91,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
 
   // 3. What the servers accept, before anybody is promised anything.
   daemon->offers_ = std::make_unique<OfferKeeper>(settings, daemon->layout_, host);
-  daemon->offers_->learn_first();
+  daemon->offers_->learn_first([] {});  // the watchdog begins with READY
   daemon->offers_->begin(handshake::epoch_at(io::now(), host.wall_offset));
 
   // 4. Queues and workers, 5. metrics, 6. rules: from here on packets come.
@@ -252,7 +253,10 @@ bool Daemon::stop() {
   const Instant deadline = io::now() + stop_patience;
   bool all_ended = true;
   for (unsigned index = 0; index < workers_count_; ++index) {
-    while (!workers_[index].ended() && io::now() < deadline) poll(nullptr, 0, 1);
+    while (!workers_[index].ended() && io::now() < deadline) {
+      feed_watchdog();
+      poll(nullptr, 0, 1);
+    }
     if (workers_[index].ended()) continue;
     all_ended = false;
     service::log_error("worker {} hangs: its connections were not reset, the rules go all the same",

@@ -59,6 +59,7 @@ class Daemon {
   bool stop();
   // --- watch.cc ---
   void every_turn();
+  void feed_watchdog();
   void every_second();
   void tell_status();
   void tell_incidents();
@@ -108,7 +109,8 @@ class Daemon {
   std::vector<int> seconds_without_progress_;
   std::optional<std::string> interface_gone_;
   std::optional<std::string> link_down_;  // on one side: why nothing passes
-  bool restart_cures_ = true;             // what makes it unhealthy: the watchdog is not told
+  bool restart_cures_ = true;             // what makes it unhealthy: the watchdog is not fed
+  Instant watchdog_fed_at_{};
   // Whether challenges written in place leave.
   struct ReplyPath {
     static constexpr std::chrono::minutes wait_first{1};

@@ -131,12 +131,13 @@ void OfferKeeper::follow(const config::Settings& settings, const HostFacts& host
     listen.unlearned = unlearned_offer(listen.endpoint, settings, host);
 }
 
-void OfferKeeper::learn_first() {
+void OfferKeeper::learn_first(const std::function<void()>& meanwhile) {
   ask(/*everyone=*/true);
   const Instant start = io::now();
   auto repeat = repeat_after;
   while (probe_.waiting() && io::now() < start + start_patience) {
     take(probe_.collect(std::chrono::milliseconds(20)));
+    meanwhile();
     if (io::now() < start + repeat) continue;
     probe_.ask_again();
     repeat *= 2;

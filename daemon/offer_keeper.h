@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ class OfferKeeper {
   OfferKeeper(const config::Settings& settings, const ServiceLayout& layout, const HostFacts& host,
               const OfferKeeper& before);
 
-  // One learning SYN to each backend, and up to a second for their answers.
-  void learn_first();
+  // One learning SYN to each backend, and up to a second for their answers; `meanwhile` is called
+  // again and again.
+  void learn_first(const std::function<void()>& meanwhile);
   // The offers at start and after a reload are those of what has been learned, at once: a promise
   // that a server would break is not to be made until the epoch ends. What was offered before is
   // still redeemed.

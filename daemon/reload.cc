@@ -46,6 +46,7 @@ void Daemon::reload() {
   for (const config::Problem& problem : loaded.problems) {
     service::log_error("{}", config::format_problem(config_file_, problem));
   }
+  feed_watchdog();
   bool good = loaded.problems.empty();
   if (good) {
     for (const std::string_view key : restart_needed(settings_, loaded.settings)) {
@@ -81,7 +82,7 @@ bool Daemon::take_over(const config::Settings& settings) {
   ServiceLayout layout = layout_;
   layout.apply(settings.services);
   auto offers = std::make_unique<OfferKeeper>(settings, layout, host_, *offers_);
-  offers->learn_first();
+  offers->learn_first([this] { feed_watchdog(); });
   offers->begin(handshake::epoch_at(io::now(), clock_->offset()));
 
   if (hand_to_workers(settings, layout, *offers)) {
@@ -127,7 +128,6 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
     reloads = directives_.reloads.fetch_add(1, std::memory_order_release) + 1;
   }
   for (const Worker& worker : workers_) worker.wake();
-  service::notify_watchdog();  // a worker that hangs takes half of its time
   const Instant deadline = io::now() + workers_patience;
   const auto taken = [&](const Worker& worker) { return worker.reloads_taken() == reloads; };
   while (!std::ranges::all_of(workers_, taken)) {
@@ -135,6 +135,7 @@ bool Daemon::hand_to_workers(const config::Settings& settings, const ServiceLayo
       service::log_error("the workers do not take it within {} s", workers_patience.count());
       return false;
     }
+    feed_watchdog();
     poll(nullptr, 0, 1);  // a worker in a flood takes it after the batch at hand
   }
   if (!std::ranges::any_of(workers_, &Worker::refuses_reload)) return true;

@@ -87,7 +87,17 @@ void Daemon::every_turn() {
   follow_network();
   watch_reply_path();
   watch_segments();
-  if (!restart_cures_) service::notify_watchdog();
+  feed_watchdog();
+}
+
+// Every turn, and in what keeps the main thread for longer than one, if its end is sure: a server
+// or a worker that is waited for.
+void Daemon::feed_watchdog() {
+  constexpr std::chrono::milliseconds often_enough{100};
+  const Instant now = io::now();
+  if (restart_cures_ || now - watchdog_fed_at_ < often_enough) return;
+  watchdog_fed_at_ = now;
+  service::notify_watchdog();
 }
 
 void Daemon::tell_status() {

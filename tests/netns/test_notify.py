@@ -112,6 +112,33 @@ def test_pings_come_twice_in_the_interval(started):
     assert statistics.median(manager.ping_gaps()) < 0.5
 
 
+def test_pings_go_on_while_a_silent_server_is_asked(started):
+    """A reload gives it a second; systemd, with WatchdogSec=1, no more."""
+    _, manager, daemon = started
+    wait.until(lambda: len(manager.ping_gaps()) >= 2, "the watchdog's pings")
+    seen = manager.messages().count("READY=1")
+    silent = [f"{network.server_address(4, 30)}:80"]
+    reload(daemon, services=ONE_SERVICE + [{"name": "silent", "listen": [network.endpoint(4, 81)], "backends": silent}])
+    wait.until(lambda: manager.messages().count("READY=1") > seen, "the reload")
+    pings = len(manager.ping_gaps())
+    wait.until(lambda: len(manager.ping_gaps()) > pings, "a ping after it")
+    assert "reloaded: protecting 2 service(s)" in daemon.log()
+    assert max(manager.ping_gaps()) < 1
+
+
+def test_pings_go_on_while_a_worker_takes_its_time(started):
+    """As long as a reload waits for it: that it hangs is found out afterwards."""
+    _, manager, daemon = started
+    wait.until(lambda: len(manager.ping_gaps()) >= 2, "the watchdog's pings")
+    with threads.halted(threads.named(daemon.process.pid, "worker-1")):
+        reload(daemon)
+        wait.until(lambda: "RELOADING=1" in manager.messages(), "the reload")
+        since = manager.messages().index("RELOADING=1")
+        wait.until(lambda: manager.messages()[since:].count("WATCHDOG=1") > 8, "pings")
+    wait.until(lambda: "reloaded: protecting 1 service(s)" in daemon.log(), "the worker to take it")
+    assert max(manager.ping_gaps()) < 1
+
+
 def test_an_interval_that_cannot_be_served_is_refused(plain):
     manager = notify.Manager(plain.directory, watchdog_us=999_000)
     try:

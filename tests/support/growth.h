@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 
 namespace synward::test {
 
@@ -12,16 +13,18 @@ namespace synward::test {
 // the machine works for is not measured. `prepare(size)` gives what is to be measured.
 template <typename Prepare>
 double growth(std::size_t size, const Prepare& prepare) {
-  const auto seconds = [&prepare](std::size_t amount) {
+  const auto cpu_time = [] {
+    timespec spent{};
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) std::abort();
+    return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
+  };
+  const auto seconds = [&](std::size_t amount) {
     const auto work = prepare(amount);
     double least = 1e9;
     for (int i = 0; i < 3; ++i) {
-      timespec begun{}, ended{};
-      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+      const double begun = cpu_time();
       work();
-      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
-      least = std::min(least, static_cast<double>(ended.tv_sec - begun.tv_sec) +
-                                  static_cast<double>(ended.tv_nsec - begun.tv_nsec) * 1e-9);
+      least = std::min(least, cpu_time() - begun);
     }
     return least;
   };
