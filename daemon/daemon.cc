@@ -232,11 +232,16 @@ bool Daemon::run(service::Signals& signals) {
     const Instant now = io::now();
     if (now < turn_at) continue;
     turn_at = now + turn;
-    if (now >= second_at) {
-      second_at = now + std::chrono::seconds(1) - turn / 2;
-      every_second();
+    try {
+      if (now >= second_at) {
+        second_at = now + std::chrono::seconds(1) - turn / 2;
+        every_second();
+      }
+      every_turn();
+    } catch (const std::bad_alloc&) {
+      // The workers go on. While no turn comes to its end, nobody feeds the watchdog.
+      service::log_error("there is no memory for what is due: the next turn tries again");
     }
-    every_turn();
   }
   return stop();
 }

@@ -51,8 +51,15 @@ class Daemon {
   std::vector<metrics::QueueSample> queue_samples() const;
 
   // --- reload.cc ---
+  struct Wanted {
+    config::Settings settings;
+    ServiceLayout layout;
+    std::unique_ptr<OfferKeeper> offers;
+  };
   void reload();
-  bool take_over(const config::Settings& settings);
+  std::optional<Wanted> read_wanted();
+  bool take_over(Wanted wanted);
+  bool put_in_force(const Wanted& wanted);
   bool hand_to_workers(const config::Settings& settings, const ServiceLayout& layout,
                        const OfferKeeper& offers);
 

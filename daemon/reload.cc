@@ -6,6 +6,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "config/load.h"
 #include "daemon/daemon.h"
@@ -42,19 +44,13 @@ std::vector<std::string_view> restart_needed(const config::Settings& now,
 
 void Daemon::reload() {
   service::notify_reloading();
-  const config::Loaded loaded = config::load_file(config_file_);
-  for (const config::Problem& problem : loaded.problems) {
-    service::log_error("{}", config::format_problem(config_file_, problem));
+  std::optional<Wanted> wanted;
+  try {
+    wanted = read_wanted();
+  } catch (const std::bad_alloc&) {
+    service::log_error("{}: there is no memory to read it into", config_file_);
   }
-  feed_watchdog();
-  bool good = loaded.problems.empty();
-  if (good) {
-    for (const std::string_view key : restart_needed(settings_, loaded.settings)) {
-      service::log_error("{}: a change of `{}` needs restart", config_file_, key);
-      good = false;
-    }
-  }
-  good = good && take_over(loaded.settings);
+  const bool good = wanted && take_over(std::move(*wanted));
   collector_->reload_finished(good);
   reload_refused_ = !good;
   if (good) {
@@ -68,44 +64,69 @@ void Daemon::reload() {
   service::notify_ready();
 }
 
-bool Daemon::take_over(const config::Settings& settings) {
-  if (const auto checked = check_realtime(settings); !checked) {
-    service::log_error("{}", checked.error());
-    return false;
+// Nothing is changed yet.
+std::optional<Daemon::Wanted> Daemon::read_wanted() {
+  config::Loaded loaded = config::load_file(config_file_);
+  feed_watchdog();
+  for (const config::Problem& problem : loaded.problems) {
+    service::log_error("{}", config::format_problem(config_file_, problem));
   }
-  if (!layout_.has_room_for(settings.services)) {
+  if (!loaded.problems.empty()) return std::nullopt;
+  const auto keys = restart_needed(settings_, loaded.settings);
+  for (const std::string_view key : keys) {
+    service::log_error("{}: a change of `{}` needs restart", config_file_, key);
+  }
+  if (!keys.empty()) return std::nullopt;
+  if (const auto checked = check_realtime(loaded.settings); !checked) {
+    service::log_error("{}", checked.error());
+    return std::nullopt;
+  }
+  if (!layout_.has_room_for(loaded.settings.services)) {
     service::log_error(
         "earlier reloads have used up the numbers of services, listens or backends: it needs "
         "restart");
-    return false;
+    return std::nullopt;
   }
   ServiceLayout layout = layout_;
-  layout.apply(settings.services);
-  auto offers = std::make_unique<OfferKeeper>(settings, layout, host_, *offers_);
+  layout.apply(loaded.settings.services);
+  auto offers = std::make_unique<OfferKeeper>(loaded.settings, layout, host_, *offers_);
   offers->learn_first([this] { feed_watchdog(); });
   offers->begin(handshake::epoch_at(io::now(), clock_->offset()));
+  return Wanted{std::move(loaded.settings), std::move(layout), std::move(offers)};
+}
 
-  if (hand_to_workers(settings, layout, *offers)) {
-    const auto replaced = ruleset_->replace(ruleset_plan(settings, layout, host_, workers_count_));
-    if (replaced) {
-      settings_ = settings;
-      layout_ = std::move(layout);
-      offers_ = std::move(offers);
-      collector_->set_services(layout_.names());
-      rules_outdated_ = false;
-      return true;
-    }
-    service::log_error("{}", replaced.error());
+bool Daemon::take_over(Wanted wanted) {
+  if (put_in_force(wanted)) {
+    settings_ = std::move(wanted.settings);
+    layout_ = std::move(wanted.layout);
+    offers_ = std::move(wanted.offers);
+    collector_->set_services(layout_.names());
+    rules_outdated_ = false;
+    return true;
   }
   // Numbers that were given stay given: the workers have them.
-  layout.apply(settings_.services);
-  layout_ = std::move(layout);
-  offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host_, *offers);
+  wanted.layout.apply(settings_.services);
+  layout_ = std::move(wanted.layout);
+  offers_ = std::make_unique<OfferKeeper>(settings_, layout_, host_, *wanted.offers);
   offers_->begin(handshake::epoch_at(io::now(), clock_->offset()));
   if (!hand_to_workers(settings_, layout_, *offers_)) {
     service::log_error("and the workers cannot go back to what was: it needs restart");
   }
   return false;
+}
+
+// False: some of the workers may work by it.
+bool Daemon::put_in_force(const Wanted& wanted) {
+  try {
+    if (!hand_to_workers(wanted.settings, wanted.layout, *wanted.offers)) return false;
+    const auto replaced =
+        ruleset_->replace(ruleset_plan(wanted.settings, wanted.layout, host_, workers_count_));
+    if (!replaced) service::log_error("{}", replaced.error());
+    return replaced.has_value();
+  } catch (const std::bad_alloc&) {
+    service::log_error("there is no memory to hand it to the workers");
+    return false;
+  }
 }
 
 // True once all of them work by it.

@@ -35,6 +35,15 @@ std::string_view level_word(LogLevel level) {
   return "error";
 }
 
+void write_all(std::string_view rest) {
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // nobody is left to be told
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 }  // namespace
 
 std::string format_log(LogLevel level, std::string_view text, LogStyle style) {
@@ -66,14 +75,11 @@ bool is_log_enabled(LogLevel level) {
 }
 
 void write_log(LogLevel level, std::string_view text) {
-  const std::string lines = format_log(level, text, stderr_style());
-  std::string_view rest = lines;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody is left to be told
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_all(format_log(level, text, stderr_style()));
+}
+
+void write_no_memory() noexcept {
+  write_all("synward: no memory for a line of the log\n");
 }
 
 RateLimitedLog::RateLimitedLog(LogLevel level, std::uint32_t burst, Clock::duration interval)

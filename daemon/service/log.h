@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,9 +34,17 @@ void enable_debug_log(bool enabled);
 bool is_log_enabled(LogLevel level);
 void write_log(LogLevel level, std::string_view text);
 
+// Instead of a line for which there is no memory: who logs need not expect an exception.
+void write_no_memory() noexcept;
+
 template <typename... Args>
 void log_at(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
-  if (is_log_enabled(level)) write_log(level, fmt::format(format, std::forward<Args>(args)...));
+  if (!is_log_enabled(level)) return;
+  try {
+    write_log(level, fmt::format(format, std::forward<Args>(args)...));
+  } catch (const std::bad_alloc&) {
+    write_no_memory();
+  }
 }
 
 template <typename... Args>
@@ -76,7 +85,12 @@ class RateLimitedLog {
   void log_at_time(Clock::time_point now, fmt::format_string<Args...> format, Args&&... args) {
     if (!is_log_enabled(level_)) return;
     const std::optional<std::uint64_t> suppressed = admit(now);
-    if (suppressed) write(fmt::format(format, std::forward<Args>(args)...), *suppressed);
+    if (!suppressed) return;
+    try {
+      write(fmt::format(format, std::forward<Args>(args)...), *suppressed);
+    } catch (const std::bad_alloc&) {
+      write_no_memory();
+    }
   }
 
  private:

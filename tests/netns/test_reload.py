@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pathlib
+import resource
 import signal
 
 import pytest
@@ -131,6 +132,31 @@ def test_services_that_do_not_fit_into_memory_leave_nothing_behind():
         assert reload(reload.good)
         assert reload(changed(reload.good, services=reload.good["services"] + many[:1]))
         assert lab.load(20)["ok"] == 20
+
+
+def test_a_file_for_which_there_is_no_memory_is_refused():
+    with labs.Lab(daemons.Synward()) as lab:
+        reload, process = Reloader(lab.defence), lab.defence.process
+        many = [{"name": f"service-{i}", "listen": [network.endpoint(4, 10_000 + i)],
+                 "backends": [f"{network.server_address(4, 20)}:{port}" for port in range(1, 65)]} for i in range(1000)]
+        _, unbounded = resource.prlimit(process.pid, resource.RLIMIT_AS)
+        size = next(int(line.split()[1]) * 1024 for line in
+                    pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("VmSize"))
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (size + (1 << 20), unbounded))
+        assert not reload(changed(reload.good, services=reload.good["services"] + many))
+        assert "there is no memory" in lab.defence.log()
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (unbounded, unbounded))
+        assert lab.load(20)["ok"] == 20
+        assert reload(reload.good)
+
+
+def test_many_signals_are_no_sign_of_ill_health(synward, reload):
+    """A worker that nobody sends anything turns twice a second only: health counts seconds, not signals."""
+    before = synward.log().count("not healthy")
+    for _ in range(40):
+        assert not reload("services: []\n")
+    assert synward.log().count("not healthy") == before
+    assert synward.health()[0] == 200
 
 
 def policies_of_workers(synward):

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,6 +46,33 @@ TEST(Log, JournalStreamIsRecognisedByDeviceAndInode) {
   EXPECT_FALSE(is_journal_stream(nullptr, fd));
   EXPECT_FALSE(is_journal_stream(own.c_str(), -1));
   close(fd);
+}
+
+}  // namespace
+struct TooLarge {};
+}  // namespace synward::service
+
+template <>
+struct fmt::formatter<synward::service::TooLarge> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  static auto format(const synward::service::TooLarge&, format_context& context) {
+    throw std::bad_alloc();
+    return context.out();
+  }
+};
+
+namespace synward::service {
+namespace {
+
+// The worker that logs it would end, and with it the process.
+TEST(Log, ALineForWhichThereIsNoMemoryIsLostAndThatIsSaid) {
+  CaptureStderr();
+  EXPECT_NO_THROW(log_error("{}", TooLarge{}));
+  EXPECT_EQ(GetCapturedStderr(), "synward: no memory for a line of the log\n");
+  RateLimitedLog limited(LogLevel::warning, 1, 1s);
+  CaptureStderr();
+  EXPECT_NO_THROW(limited.log("{}", TooLarge{}));
+  EXPECT_EQ(GetCapturedStderr(), "synward: no memory for a line of the log\n");
 }
 
 TEST(Log, DebugIsOffUntilEnabled) {
