@@ -145,10 +145,6 @@ Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  
 // As the tracker takes it: in the numbers of the client.
 tcp::Seen seen(const flow::Flow& flow, Side from, const wire::Segment& segment);
 Decision unknown(Core& core, const Arrival& arrival);  // step_unknown.cc
-// Answers with the RST of a closed port, within the limit of such answers (step_unknown.cc).
-void refuse(Core& core, const Arrival& arrival);
-// Of a connection that was given up before any backend took it: a RST once more (S3).
-Decision given_up(const Arrival& arrival, flow::Flow& flow);
 Decision challenge_ack(Core& core, const Arrival& arrival, flow::Flow& flow);
 
 // --- time (timers.cc) ---
@@ -181,8 +177,6 @@ void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
 void fin_again(Core& core, flow::Flow& flow, Side from, Instant now);
 void release_early_data(Core& core, flow::Flow& flow);
 void erase_flow(Core& core, flow::Flow& flow);
-void reset_client(Core& core, const flow::Flow& flow, Outbox& out);
-void reset_backend(Core& core, const flow::Flow& flow, Outbox& out);
 void set_state(Core& core, flow::Flow& flow, Side side, tcp::State state);
 // After observe(): moves the gauges from the states before to those now.
 void count_states(ServiceCounters& counters, const tcp::Connection& before,

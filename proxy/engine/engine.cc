@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 #include "proxy/engine/sources.h"
 #include "proxy/engine/step_adopt.h"
 #include "proxy/engine/step_icmp.h"

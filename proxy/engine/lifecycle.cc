@@ -5,6 +5,7 @@
 
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
@@ -12,7 +13,6 @@ namespace synward::engine {
 using flow::Flow;
 using flow::Phase;
 using tcp::State;
-using wire::SeqNumber;
 
 namespace {
 
@@ -93,16 +93,6 @@ wire::SegmentToSend backend_syn(const Flow& flow) {
   // RFC 3168 6.1.1: an ECN-setup SYN.
   if (flow.promised(SYNWARD_OFFER_ECN)) syn.flags |= wire::flag_ece | wire::flag_cwr;
   return syn;
-}
-
-// A RST at the sequence number that it has, and at `second` if that is another one.
-void send_at_both(Core& core, const Flow& flow, wire::SegmentToSend reset, SeqNumber second,
-                  Outbox& out) {
-  ServiceCounters& counters = service_of(core, flow).counters;
-  send(out, counters, reset);
-  if (second == reset.seq) return;
-  reset.seq = second;
-  send(out, counters, reset);
 }
 
 }  // namespace
@@ -230,42 +220,6 @@ void erase_flow(Core& core, Flow& flow) {
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
   release_early_data(core, flow);
   core.flows.erase(flow);
-}
-
-// RFC 5961 3.2: only a RST exactly at RCV.NXT ends a connection at once. What the receiver has
-// acknowledged and what was sent to it bound that number; where they differ, both are tried.
-void reset_client(Core& core, const Flow& flow, Outbox& out) {
-  const bool connecting = flow.phase == Phase::connecting;
-  const tcp::Endpoint& backend = flow.connection.backend;
-  const SeqNumber first = connecting ? flow.challenge_isn + 1 : backend.snd_nxt;
-  const SeqNumber second = connecting ? first : backend.snd_una;
-  wire::SegmentToSend reset;
-  reset.source = core.service_endpoint(flow.key.listen);
-  reset.destination = {flow.key.client, flow.key.client_port};
-  reset.seq = first;
-  reset.ack = connecting ? flow.client_isn + 1 + flow.early.bytes : flow.connection.client.snd_nxt;
-  reset.flags = wire::flag_rst | wire::flag_ack;
-  treat_as_service(core, reset, flow);
-  send_at_both(core, flow, reset, second, out);
-}
-
-void reset_backend(Core& core, const Flow& flow, Outbox& out) {
-  const bool connecting = flow.phase == Phase::connecting;
-  const tcp::Endpoint& client = flow.connection.client;
-  const SeqNumber first = connecting ? flow.client_isn + 1 : client.snd_nxt;
-  const SeqNumber second = connecting ? first : client.snd_una;
-  wire::SegmentToSend reset;
-  reset.source = {flow.key.client, flow.key.client_port};
-  reset.destination = flow.backend_endpoint;
-  reset.seq = first;
-  reset.flags = wire::flag_rst;
-  if (!connecting) {
-    reset.ack = flow.connection.backend.snd_una - flow.offsets.sequence;
-    reset.flags |= wire::flag_ack;
-  }
-  if (flow.backend_syns == 0) return;  // it never heard of us
-  treat_as_client(reset, flow);
-  send_at_both(core, flow, reset, second, out);
 }
 
 }  // namespace synward::engine

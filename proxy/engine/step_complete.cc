@@ -6,6 +6,7 @@
 
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 
 namespace synward::engine {
 
@@ -175,13 +176,7 @@ Decision established(Core& core, const Arrival& arrival, Flow& flow) {
 Decision old_connection(Core& core, const Arrival& arrival, Flow& flow) {
   constexpr std::uint8_t syns_max = 8;
   if (flow.backend_syns >= syns_max) return drop(arrival, synward_reason_bad_backend_answer);
-  wire::SegmentToSend reset;
-  reset.source = arrival.segment.destination;
-  reset.destination = arrival.segment.source;
-  reset.seq = arrival.segment.ack;
-  reset.flags = wire::flag_rst;
-  treat_as_client(reset, flow);
-  send(arrival.out, arrival.service.counters, reset);
+  reset_old_connection(arrival, flow);
   send_backend_syn(core, flow, arrival.now, arrival.out);
   return consume();
 }

@@ -3,6 +3,7 @@
 // Step: what the client sends before the backend has answered is held, in order and bounded, and
 // not acknowledged (S4): if we lose it, the client sends it again.
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 
 namespace synward::engine {
 

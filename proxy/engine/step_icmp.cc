@@ -24,7 +24,7 @@ bool under_way(const tcp::Endpoint& sender, SeqNumber seq) {
   return seq.value() - sender.snd_una.value() <= sender.snd_nxt.value() - sender.snd_una.value();
 }
 
-Decision refuse(Core& core, std::uint16_t listen, Reason reason) {
+Decision drop_of(Core& core, std::uint16_t listen, Reason reason) {
   return drop(core.service_of(listen).counters, reason);
 }
 
@@ -37,7 +37,7 @@ Decision refuse(Core& core, std::uint16_t listen, Reason reason) {
 // host's own says something of the backend that concerns other connections.
 Decision about_our_syn(Core& core, const ErrorArrival& arrival, Flow& flow) {
   if (arrival.error.seq != flow.client_isn) {
-    return refuse(core, flow.key.listen, synward_reason_icmp_out_of_window);
+    return drop_of(core, flow.key.listen, synward_reason_icmp_out_of_window);
   }
   if (arrival.error.is_unreachable()) {
     if (arrival.of_this_host) pass_over(core, flow, arrival.now);
@@ -58,10 +58,10 @@ std::optional<Decision> error_for_backend(Core& core, const IcmpError& error,
     if (flow == nullptr && !challenged) continue;
     // About a challenge, or about a reset of ours: nobody needs to hear of it.
     if (flow == nullptr || flow->phase != Phase::spliced) {
-      return refuse(core, listen, synward_reason_icmp_unknown);
+      return drop_of(core, listen, synward_reason_icmp_unknown);
     }
     if (!under_way(flow->connection.backend, error.seq)) {
-      return refuse(core, listen, synward_reason_icmp_out_of_window);
+      return drop_of(core, listen, synward_reason_icmp_out_of_window);
     }
     splice::translate_error_to_backend(error, flow->offsets, flow->backend_endpoint);
     return Decision{Verdict::forward, error.packet};
@@ -78,11 +78,11 @@ std::optional<Decision> error_for_client(Core& core, const ErrorArrival& arrival
     return drop(core.counters.none(), synward_reason_icmp_unknown);
   }
   if (flow->phase == Phase::lingering) {
-    return refuse(core, flow->key.listen, synward_reason_icmp_unknown);
+    return drop_of(core, flow->key.listen, synward_reason_icmp_unknown);
   }
   if (flow->phase == Phase::connecting) return about_our_syn(core, arrival, *flow);
   if (!under_way(flow->connection.client, error.seq)) {
-    return refuse(core, flow->key.listen, synward_reason_icmp_out_of_window);
+    return drop_of(core, flow->key.listen, synward_reason_icmp_out_of_window);
   }
   splice::translate_error_to_client(error, flow->offsets, core.service_endpoint(flow->key.listen));
   return Decision{Verdict::forward, error.packet};
@@ -97,7 +97,7 @@ Decision error_of_no_connection(Core& core, const IcmpError& error,
   const bool may_be_challenge =
       error.segment_length <= wire::tcp_header_min + wire::tcp_options_max;
   if (!may_be_challenge && core.directory.listen(listens.front()).transparent) return pass();
-  return refuse(core, listens.front(), synward_reason_icmp_unknown);
+  return drop_of(core, listens.front(), synward_reason_icmp_unknown);
 }
 
 }  // namespace synward::engine

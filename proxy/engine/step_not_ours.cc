@@ -6,6 +6,7 @@
 // and a connection that is older than the daemon.
 #include "proxy/engine/step_not_ours.h"
 
+#include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {

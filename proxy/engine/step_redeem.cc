@@ -6,6 +6,7 @@
 
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 
 namespace synward::engine {
 

@@ -4,6 +4,7 @@
 // everything), then translated, then sent on its way.
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {

@@ -5,46 +5,10 @@
 // (step_adopt.cc), or is dropped, or answered with a RST where the operator asked for it
 // (splice.unknown_segments).
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
-namespace {
-
-// RFC 9293 3.10.7.1: the RST that a segment to a closed port deserves.
-wire::SegmentToSend reset_for(const wire::Segment& segment) {
-  wire::SegmentToSend reset;
-  reset.source = segment.destination;
-  reset.destination = segment.source;
-  if (segment.has(wire::flag_ack)) {
-    reset.seq = segment.ack;
-    reset.flags = wire::flag_rst;
-  } else {
-    reset.ack = segment.seq + segment.length();
-    reset.flags = wire::flag_rst | wire::flag_ack;
-  }
-  // As Linux reflects them in its RSTs.
-  reset.traffic_class = wire::without_ecn(segment.ip.traffic_class);
-  reset.flow_label = segment.ip.flow_label;
-  return reset;
-}
-
-void send_reset(const Arrival& arrival) {
-  send(arrival.out, arrival.service.counters, reset_for(arrival.segment));
-}
-
-}  // namespace
-
-Decision given_up(const Arrival& arrival, flow::Flow& flow) {
-  if (!arrival.segment.has(wire::flag_rst) && flood::may_answer(flow.answered, arrival.now)) {
-    send_reset(arrival);
-  }
-  return drop(arrival, synward_reason_unknown_segment);
-}
-
-void refuse(Core& core, const Arrival& arrival) {
-  if (arrival.segment.has(wire::flag_rst)) return;
-  if (core.answers.spend(arrival.key, arrival.from, arrival.now)) send_reset(arrival);
-}
 
 Decision unknown(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;

@@ -4,6 +4,7 @@
 // again, idle connections ended, ended ones forgotten.
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
