@@ -83,9 +83,10 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
           .wall_offset = daemon->clock_->offset(),
           .hash_key = random_hash_key(),
           .spent_cookies = nullptr,
+          .orphans = nullptr,
           .steering_seed = static_cast<std::uint32_t>(random_hash_key()[0]),
           .first_start = read_first_start(first_start_path, io::now())};
-  daemon->remember_spent_cookies();
+  daemon->take_succession();
 
   if (auto watching = daemon->start_watching(); !watching) return std::unexpected(watching.error());
 
@@ -112,13 +113,18 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
 }
 
 // C8. A full table of connections that last for some seconds each, over the life of their cookies.
-void Daemon::remember_spent_cookies() {
+void Daemon::take_succession() {
   constexpr std::uint64_t cookies_per_connection = 8;
-  spent_cookies_.emplace(
-      handshake::SpentCookies::buckets_for(settings_.splice.connections * cookies_per_connection));
-  host_.spent_cookies = std::make_shared<handshake::SpentCookies>(
-      std::span(spent_cookies_->data(), spent_cookies_->size()),
-      handshake::derive_hash_key(host_.master_key, handshake::Purpose::spent_cookies));
+  const std::uint64_t connections = settings_.splice.connections;
+  succession_ = std::make_unique<Succession>(
+      run_directory,
+      Succession::Wanted{.master_key = host_.master_key,
+                         .spent_cookies = connections * cookies_per_connection,
+                         .connections = connections + workers_count_,  // one each at least
+                         .hash_key = host_.hash_key},
+      io::now());
+  host_.spent_cookies = succession_->spent_cookies();
+  host_.orphans = succession_->orphans();
 }
 
 void Daemon::tell_start() const {
@@ -197,6 +203,7 @@ Result Daemon::open_worker(unsigned index) {
                                          : counters_.emplace_back(layout_.backend_counts(),
                                                                   counters_.front().shared());
   engine::EngineSettings engine = engine_settings(settings_, layout_, host_, workers_count_, index);
+  engine.live_tuples = succession_->take_tuples(engine.connections);
   engine.offers = offers_->histories();
   engine.learned = offers_->board();
   workers_.emplace_back(
@@ -267,6 +274,7 @@ bool Daemon::stop() {
     service::log_error("worker {} hangs: its connections were not reset, the rules go all the same",
                        index);
   }
+  if (all_ended) succession_->nothing_is_left();
   if (auto removed = ruleset_->remove(); !removed) service::log_error("{}", removed.error());
   return all_ended;
 }

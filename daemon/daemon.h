@@ -23,6 +23,7 @@
 #include "daemon/service/signals.h"
 #include "daemon/service_layout.h"
 #include "daemon/status.h"
+#include "daemon/succession.h"
 #include "daemon/worker.h"
 
 namespace synward {
@@ -43,7 +44,7 @@ class Daemon {
  private:
   Daemon(const config::Settings& settings, std::string config_file);
   std::expected<void, std::string> start_watching();
-  void remember_spent_cookies();
+  void take_succession();
   std::expected<void, std::string> start_workers();
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
@@ -90,7 +91,7 @@ class Daemon {
   const std::uint16_t queue_start_;  // settings_ is the main thread's, and changes
   ServiceLayout layout_;
   HostFacts host_;
-  std::optional<flow::ZeroedArray<handshake::SpentCookies::Bucket>> spent_cookies_;
+  std::unique_ptr<Succession> succession_;
   std::optional<io::NetworkWatch> network_watch_;
   bool network_changed_ = false;  // and not read yet
   bool rules_outdated_ = false;

@@ -45,7 +45,7 @@ void Daemon::renew_rules() {
     return;
   }
   static service::RateLimitedLog log(service::LogLevel::error, 1, std::chrono::minutes(1));
-  log.log("the rules do not know this machine's present addresses: {}", replaced.error());
+  log.log("the rules are not up to date: {}", replaced.error());
 }
 
 namespace {

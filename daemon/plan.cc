@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "config/ranges.h"
@@ -67,6 +68,9 @@ io::RulesetPlan ruleset_plan(const config::Settings& settings, const ServiceLayo
       plan.backends.push_back(directory.backend(service, i));
     }
   }
+  // Connections of a daemon that died are told of it wherever they were, configured or not.
+  std::ranges::copy(host.orphans->listens(), std::back_inserter(plan.listens));
+  std::ranges::copy(host.orphans->backends(), std::back_inserter(plan.backends));
   // Services may share a backend, or have taken a listen over; a set of nftables may not hold an
   // element twice.
   for (auto* const endpoints : {&plan.listens, &plan.backends}) {
@@ -121,6 +125,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings,
   result.wall_offset = host.wall_offset;
   result.hash_key = host.hash_key;
   result.spent_cookies = host.spent_cookies;
+  result.orphans = host.orphans;
   return result;
 }
 

@@ -29,6 +29,7 @@ struct HostFacts {
   Duration wall_offset{};
   flow::HashKey hash_key{};
   std::shared_ptr<handshake::SpentCookies> spent_cookies;
+  std::shared_ptr<flow::Orphans> orphans = std::make_shared<flow::Orphans>();
   std::uint32_t steering_seed = 0;  // keeps a flood from aiming at one worker
   FirstStart first_start;
 };

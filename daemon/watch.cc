@@ -57,6 +57,7 @@ void Daemon::every_second() {
     directives_.clock_steps.fetch_add(1, std::memory_order_release);
   }
   renew_offers();
+  if (succession_->end_orphans(io::now() - settings_.splice.idle)) rules_outdated_ = true;
   for (unsigned i = 0; i < workers_count_; ++i) {
     const std::uint64_t progress = workers_[i].progress();
     seconds_without_progress_[i] =

@@ -36,6 +36,7 @@ Core::Core(const EngineSettings& engine_settings, Counters& engine_counters, Ins
              handshake::derive_hash_key(settings.master_key, handshake::Purpose::backend_choice)),
       keys(settings.master_key, settings.wall_offset),
       flows(settings.connections, settings.hash_key, now),
+      live_tuples(settings.live_tuples),
       early_data({.per_connection = settings.early_data_per_connection,
                   .total = settings.early_data_total}),
       early_data_shares(settings.hash_key),

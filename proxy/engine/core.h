@@ -55,6 +55,7 @@ struct Core {
   backend::Choice choice;
   handshake::Keyring keys;
   flow::FlowTable flows;
+  flow::LiveTuples live_tuples;  // of what is in `flows`, for a successor
   handshake::EarlyData early_data;
   handshake::EarlyDataShares early_data_shares;
   flow::PrefixCounters flows_by_prefix;  // open ones

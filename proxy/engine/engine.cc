@@ -12,6 +12,8 @@
 #include "proxy/engine/step_adopt.h"
 #include "proxy/engine/step_icmp.h"
 #include "proxy/engine/step_not_ours.h"
+#include "proxy/engine/step_orphaned.h"
+#include "proxy/engine/step_refuse_call.h"
 
 namespace synward::engine {
 
@@ -42,8 +44,6 @@ struct Engine::State : Core {
   Decision from_client(Instant now, const Segment& segment, std::span<const std::uint16_t> listens,
                        Outbox& out);
   Decision from_backend(Instant now, const Segment& segment, flow::Flow& flow, Outbox& out);
-  bool calls_translated(const Segment& segment) const;
-  Decision refuse_call(Instant now, const Segment& segment, Outbox& out);
   Decision from_backend_unknown(Instant now, const Segment& segment, Outbox& out);
 };
 
@@ -78,6 +78,8 @@ Decision Engine::State::no_segment(const wire::Refused& refused, Ingress ingress
       flows.find_before_backend({.client = destination, .backend = source}) == nullptr) {
     return pass();
   }
+  const bool configured = !listens.empty() || from_backend;
+  if (!configured && settings.orphans->had_any()) return pass();
   return drop(counters.none(), refused.reason);
 }
 
@@ -106,12 +108,18 @@ Decision Engine::State::on_segment(Instant now, const Segment& segment, Ingress 
     const auto listens = directory.find_listens(segment.destination);
     if (!listens.empty()) return from_client(now, segment, listens, out);
   }
-  if (calls_translated(segment)) {
+  if (calls_translated(*this, segment)) {
     const bool to_this_host = own_addresses.contains(segment.destination.address);
-    return to_this_host ? pass() : refuse_call(now, segment, out);
+    return to_this_host ? pass() : refuse_call(*this, now, segment, out);
   }
   if (from_a_backend) return from_backend_unknown(now, segment, out);
-  return drop(counters.none(), synward_reason_not_a_service);
+  return of_no_service(*this,
+                       {.now = now,
+                        .segment = segment,
+                        .from = ingress.from_client_side ? Side::client : Side::backend,
+                        .counters = counters.none(),
+                        .out = out},
+                       ingress.from_client_side && ingress.from_server_side);
 }
 
 // 2'. An error goes against the direction of what it quotes: from the client's side comes what is
@@ -133,7 +141,7 @@ Decision Engine::State::on_icmp_error(Instant now, const wire::IcmpError& error,
     if (const auto decision = error_for_client(*this, arrival)) return *decision;
   }
   if (!listens.empty() || about_backend) return error_of_no_connection(*this, error, listens);
-  return drop(counters.none(), synward_reason_not_a_service);
+  return settings.orphans->had_any() ? pass() : drop(counters.none(), synward_reason_not_a_service);
 }
 
 // `listens`: the one that is called there, then retired ones (a reload), which only have
@@ -169,7 +177,7 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
     // A backend would be sent a SYN from its own address, and hear nothing of us.
     const bool own_backend =
         !directory.listen(listen).retired && directory.is_candidate(listen, segment.source.address);
-    if (own_backend) return refuse_call(now, segment, out);
+    if (own_backend) return refuse_call(*this, now, segment, out);
     return answer_syn(*this, arrival, flow);
   }
 
@@ -209,26 +217,6 @@ Decision Engine::State::from_backend_unknown(Instant now, const Segment& segment
                           .key = {segment.destination.address, segment.destination.port, listen},
                           .service = service_of(listen),
                           .out = out});
-}
-
-bool Engine::State::calls_translated(const Segment& segment) const {
-  const auto listens = directory.find_listens(segment.destination);
-  if (listens.empty() || !segment.has(wire::flag_syn) || segment.has(wire::flag_ack)) return false;
-  const backend::Listen& called = directory.listen(listens.front());
-  return !called.transparent && !called.retired;
-}
-
-// RFC 9293 3.10.7.1, as a closed port would: nobody is left to wait.
-Decision Engine::State::refuse_call(Instant now, const Segment& segment, Outbox& out) {
-  const std::uint16_t listen = directory.find_listens(segment.destination).front();
-  const Arrival arrival{.now = now,
-                        .segment = segment,
-                        .from = Side::client,
-                        .key = {segment.source.address, segment.source.port, listen},
-                        .service = service_of(listen),
-                        .out = out};
-  refuse(*this, arrival);
-  return drop(arrival, synward_reason_not_a_client);
 }
 
 void Engine::on_tick(Instant now, Outbox& out) {

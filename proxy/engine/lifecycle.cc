@@ -41,7 +41,11 @@ Instant next_attempt(const Core& core, const Flow& flow, Instant now) {
 void choose_backend(Core& core, Flow& flow, std::uint16_t position, Instant now) {
   flow.backend = position;
   flow.backends_tried |= core.choice.tried_bit(flow.key.listen, position);
-  core.flows.set_backend(flow, core.directory.backend(flow.service, position));
+  const wire::Endpoint& backend = core.directory.backend(flow.service, position);
+  core.flows.set_backend(flow, backend);
+  core.live_tuples.ask(core.flows.place_of(flow), backend);
+  core.settings.orphans->forget(
+      Side::backend, {.client = {flow.key.client, flow.key.client_port}, .backend = backend});
   flow.backend_syns = 0;
   flow.backend_syn_at = now;
 }
@@ -196,6 +200,7 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
   }
   if (flow.phase != Phase::lingering) count_open(core, flow, false);
   flow.phase = Phase::lingering;
+  core.live_tuples.end(core.flows.place_of(flow));
   core.flows.linger(flow);
   core.flows.arm(flow, now, now + (reason == CloseReason::fin ? two_msl : after_reset));
 }
@@ -219,6 +224,7 @@ void erase_flow(Core& core, Flow& flow) {
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
   release_early_data(core, flow);
+  core.live_tuples.end(core.flows.place_of(flow));
   core.flows.erase(flow);
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "proxy/backend/directory.h"
 #include "proxy/backend/learned.h"
 #include "proxy/flow/half_open.h"
+#include "proxy/flow/orphans.h"
 #include "proxy/handshake/offers.h"
 #include "proxy/handshake/spent_cookies.h"
 #include "proxy/time.h"
@@ -52,6 +54,10 @@ struct EngineSettings {
   flow::HashKey hash_key{};  // random, per process
   // Shared by all workers: after a restart another one may have a client.
   std::shared_ptr<handshake::SpentCookies> spent_cookies;
+  // T6, for a process that comes after this one, and from one that came before and died. The
+  // latter is shared by all workers.
+  std::span<flow::LiveTuple> live_tuples;
+  std::shared_ptr<flow::Orphans> orphans = std::make_shared<flow::Orphans>();
 };
 
 }  // namespace synward::engine

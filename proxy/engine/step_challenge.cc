@@ -5,6 +5,7 @@
 
 #include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
+#include "proxy/engine/step_orphaned.h"
 
 namespace synward::engine {
 
@@ -122,7 +123,7 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
     erase_flow(core, *flow);
   }
   // Its service is gone: new connections are the servers' own matter.
-  if (core.directory.listen(arrival.key.listen).retired) return pass();
+  if (core.directory.listen(arrival.key.listen).retired) return pass_call(core, arrival.segment);
   // T4: a client must not believe in a connection that cannot be had.
   if (!place_is_left(core, arrival)) {
     return drop(arrival, synward_reason_flow_table_full);

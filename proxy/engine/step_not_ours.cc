@@ -2,12 +2,13 @@
 //
 // Step: a segment from a backend's address and port that belongs to no connection of ours (T6). It
 // is somebody's who called the backend itself, or the service from where we are not asked: it
-// passes as it came. The exceptions are ours after all: an answer to a SYN that we have given up,
-// and a connection that is older than the daemon.
+// passes as it came. The exceptions are ours after all: a connection whose daemon died, an answer
+// to a SYN that we have given up, and a connection that is older than the daemon.
 #include "proxy/engine/step_not_ours.h"
 
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
+#include "proxy/engine/step_orphaned.h"
 
 namespace synward::engine {
 
@@ -30,6 +31,7 @@ Flow* connection_before_backend(Core& core, const wire::Segment& segment) {
 
 Decision not_ours(Core& core, const Arrival& arrival) {
   const wire::Segment& segment = arrival.segment;
+  if (const auto decision = orphaned(core, stray(arrival))) return *decision;
   if (segment.has(wire::flag_syn) && segment.has(wire::flag_ack) &&
       core.abandoned.contains({.client = segment.destination, .backend = segment.source},
                               segment.ack - 1, arrival.now)) {

@@ -118,6 +118,8 @@ Decision redeem(Core& core, const Arrival& arrival) {
   if (!core.spent_cookies().add(use, arrival.now + handshake::cookie_life_max, arrival.now)) {
     counters.spent_cookies_forgotten.add();
   }
+  core.live_tuples.begin(core.flows.place_of(*flow), ack.source, ack.destination);
+  core.settings.orphans->forget(Side::client, {ack.source, ack.destination});
   // Its network has somebody who asked.
   arrival.service.synacks.give_back(arrival.key.client);
   const RedeemSource source = from_queue ? RedeemSource::queue : RedeemSource::cookie;

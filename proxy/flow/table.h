@@ -29,6 +29,8 @@ class FlowTable {
   // A default Flow with its key, unarmed; nullptr when full. The key must not be in the table.
   Flow* insert(const ConnectionKey& key);
   void erase(Flow& flow);  // disarms, unlinks
+  // Below capacity(), and its own until it is erased.
+  std::uint32_t place_of(const Flow& flow) const { return flows_.index_of(flow); }
 
   void linger(Flow& flow);   // to the end of the lingering list; no effect if it is there
   Flow* oldest_lingering();  // nullptr if none

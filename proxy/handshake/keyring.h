@@ -29,6 +29,7 @@ enum class Purpose : std::uint64_t {
   spent_cookies = 5,
   backend_choice = 7,
   flow_label = 9,
+  spent_cookies_file = 11,  // tells whose it is
 };
 // The key of a hash that must be the same after a restart, or on another node.
 flow::HashKey derive_hash_key(const MasterKey& master, Purpose purpose);

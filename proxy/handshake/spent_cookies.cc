@@ -74,10 +74,8 @@ std::array<Bucket*, 2> SpentCookies::buckets_of(std::uint64_t fingerprint) const
 
 // Who moves `until` on has the slot: a thread that chose the same one finds it changed, and looks
 // again. Until the fingerprint follows, the old one, which has expired, stands for longer.
-bool SpentCookies::add(const CookieUse& use, Instant until, Instant now) {
-  const std::uint64_t mine = fingerprint(use);
-  const std::uint32_t present = seconds_of(now);
-  const auto [first, second] = buckets_of(mine);
+bool SpentCookies::add(std::uint64_t fingerprint, std::uint32_t until, std::uint32_t present) {
+  const auto [first, second] = buckets_of(fingerprint);
   for (;;) {
     const Look one = look(*first, present);
     const Look other = look(*second, present);
@@ -85,11 +83,32 @@ bool SpentCookies::add(const CookieUse& use, Instant until, Instant now) {
     if (slot.until > present && other.soonest.until < slot.until) slot = other.soonest;
     const std::atomic_ref claimed(slot.bucket->until[slot.index]);
     std::uint32_t expected = slot.until;
-    if (!claimed.compare_exchange_strong(expected, seconds_of(until), std::memory_order_relaxed)) {
-      continue;
-    }
-    std::atomic_ref(slot.bucket->fingerprints[slot.index]).store(mine, std::memory_order_relaxed);
+    if (!claimed.compare_exchange_strong(expected, until, std::memory_order_relaxed)) continue;
+    std::atomic_ref(slot.bucket->fingerprints[slot.index])
+        .store(fingerprint, std::memory_order_relaxed);
     return slot.until <= present;
+  }
+}
+
+bool SpentCookies::add(const CookieUse& use, Instant until, Instant now) {
+  return add(fingerprint(use), seconds_of(until), seconds_of(now));
+}
+
+void SpentCookies::discard_after(std::span<Bucket> memory, Instant latest) {
+  const std::uint32_t last = seconds_of(latest);
+  for (Bucket& bucket : memory) {
+    for (std::uint32_t& until : bucket.until) {
+      if (until > last) until = 0;
+    }
+  }
+}
+
+void SpentCookies::take_over(std::span<const Bucket> other, Instant now) {
+  const std::uint32_t present = seconds_of(now);
+  for (const Bucket& bucket : other) {
+    for (std::size_t i = 0; i < bucket_slots; ++i) {
+      if (bucket.until[i] > present) add(bucket.fingerprints[i], bucket.until[i], present);
+    }
   }
 }
 

@@ -43,8 +43,13 @@ class SpentCookies {
   // False if one that had not expired was forgotten for it.
   bool add(const CookieUse& use, Instant until, Instant now);
   bool contains(const CookieUse& use, Instant now) const;
+  // Of memory that another process left: what expires later than any cookie was never in a table.
+  static void discard_after(std::span<Bucket> memory, Instant latest);
+  // What another table, with the same key and of any size, still remembers.
+  void take_over(std::span<const Bucket> other, Instant now);
 
  private:
+  bool add(std::uint64_t fingerprint, std::uint32_t until, std::uint32_t present);
   std::uint64_t fingerprint(const CookieUse& use) const;
   std::array<Bucket*, 2> buckets_of(std::uint64_t fingerprint) const;
 

@@ -29,6 +29,7 @@
   X(synack_limit, "more SYNs of its network than limits.synacks_per_prefix allows")            \
   X(ip_options_limit, "over 1000 SYNs/s of a worker had IP options or extension headers")      \
   X(replayed_cookie, "an acknowledgement whose cookie was redeemed before")                    \
+  X(orphaned, "a segment of a connection whose daemon died; its sender is told by a RST")      \
   X(unknown_segment, "a segment of no connection, which redeems no challenge either")          \
   X(out_of_window, "sequence or acknowledgement outside the window of the connection")         \
   X(congestion_unheard, "marked by a router (ECN), and its backend would not tell the client") \
