@@ -72,6 +72,7 @@ class Daemon {
   void tell_status();
   void tell_incidents();
   void watch_reply_path();
+  void look_at_routing(Instant now, const io::Ruleset::Way& way);
   void watch_segments();
   std::string firewall_cure() const;
   void renew_offers();
@@ -123,7 +124,9 @@ class Daemon {
   struct ReplyPath {
     static constexpr std::chrono::minutes wait_first{1};
     bool possible = true;  // nothing speaks against it
-    Deficit deficit;
+    Deficit deficit;       // of the firewall's making
+    Deficit routing;       // of routing's
+    Instant look_at{};
     Instant again_at{};
     Duration wait = wait_first;
   };

@@ -156,8 +156,7 @@ std::string Daemon::firewall_cure() const {
       settings_.mark.mask, settings_.mark.value, settings_.mark.value, settings_.mark.mask);
 }
 
-// It may be clients to whom no route leads that answers in place are lost: after a while they are
-// tried again.
+// A firewall may be mended: after a while answers in place are tried again.
 void Daemon::watch_reply_path() {
   constexpr std::chrono::hours wait_max{1};
   const Instant now = io::now();
@@ -167,9 +166,10 @@ void Daemon::watch_reply_path() {
   }
   std::uint64_t written = 0;
   for (const Worker& worker : workers_) written += worker.replies_in_place();
-  const auto passed = ruleset_->synacks_passed();
-  if (!passed || !directives_.reply_in_place) return;
-  const auto judged = reply_path_.deficit.turn(written, *passed);
+  const auto way = ruleset_->way_of_challenges();
+  if (!way || !directives_.reply_in_place) return;
+  look_at_routing(now, *way);
+  const auto judged = reply_path_.deficit.turn(written, way->undropped);
   if (!judged) return;
   if (!judged->blocked()) {
     reply_path_.wait = ReplyPath::wait_first;
@@ -178,11 +178,21 @@ void Daemon::watch_reply_path() {
   directives_.reply_in_place = false;
   reply_path_.again_at = now + reply_path_.wait;
   service::log_warning(
-      "{} of {} challenges written in place did not leave, so for {} s they go by raw socket; if a "
-      "firewall drops them, {}",
+      "{} of {} challenges written in place did not leave, so for {} s they go by raw socket: a "
+      "firewall drops them; {}",
       judged->missing, judged->due,
       std::chrono::round<std::chrono::seconds>(reply_path_.wait).count(), firewall_cure());
   reply_path_.wait = std::min<Duration>(2 * reply_path_.wait, wait_max);
+}
+
+// Where routing refuses challenges, their SYNs' sources may be forged, or a setting be changed that
+// answers in place need (rp_filter): not what is lost decides, but what is found.
+void Daemon::look_at_routing(Instant now, const io::Ruleset::Way& way) {
+  constexpr std::chrono::seconds between_looks{10};
+  const auto judged = reply_path_.routing.turn(way.to_route, way.routed);
+  if (!judged || !judged->blocked() || now < reply_path_.look_at) return;
+  reply_path_.look_at = now + between_looks;
+  warn_of_obstacles();
 }
 
 // Nobody's traffic is no proof that the firewall was mended, but a load balancer that reads the
@@ -192,16 +202,16 @@ void Daemon::watch_segments() {
   const Instant now = io::now();
   std::uint64_t let_on = 0;
   for (const Worker& worker : workers_) let_on += worker.forwarded();
-  const auto passed = ruleset_->segments_passed();
-  if (!passed) return;
-  const auto judged = segments_.turn(let_on, *passed);
+  const auto way = ruleset_->way_of_segments();
+  if (!way) return;
+  const auto judged = segments_.turn(let_on, way->undropped);
   const bool was_blocked = segments_blocked_at_.has_value();
   if (judged && judged->blocked()) {
     segments_blocked_at_ = now;
     if (was_blocked) return;
     service::log_warning(
         "connections are joined, but {} of their {} segments did not leave: clients connect and "
-        "hang; if a firewall drops them, {}",
+        "hang: a firewall drops them; {}",
         judged->missing, judged->due, firewall_cure());
   } else if (was_blocked && (judged || now - *segments_blocked_at_ > forgotten_after)) {
     segments_blocked_at_.reset();

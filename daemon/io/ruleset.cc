@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/netfilter.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include "daemon/io/nft_batch.h"
 #include "daemon/io/nft_query.h"
 #include "daemon/io/ruleset_rules.h"
+#include "daemon/io/ruleset_way.h"
 
 namespace synward::io {
 namespace {
@@ -83,7 +85,8 @@ std::optional<RulesetParts> without_missing(RulesetParts parts, const NftFailure
 struct Ruleset::Impl {
   std::expected<void, std::string> apply(const RulesetPlan& plan);
   std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, RulesetParts with);
-  std::expected<std::uint64_t, std::string> count(const char* counter, std::uint64_t before) const;
+  std::expected<std::uint64_t, std::string> count(const char* counter) const;
+  std::expected<Way, std::string> way(const WayCounters& counters, const Way& before) const;
 
   MnlSocket socket;  // the tables live as long as it does
   std::vector<Family> installed;
@@ -91,7 +94,7 @@ struct Ruleset::Impl {
   std::vector<std::string> replaced;
   RulesetParts parts;
   // Counted by tables that were replaced.
-  std::uint64_t synacks_before = 0, segments_before = 0;
+  Way synacks_before, segments_before;
 };
 
 std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan,
@@ -123,9 +126,8 @@ std::expected<void, std::string> Ruleset::Impl::apply(const RulesetPlan& plan) {
   }
 }
 
-std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* counter,
-                                                               std::uint64_t before) const {
-  std::uint64_t sum = before;
+std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* counter) const {
+  std::uint64_t sum = 0;
   for (const Family family : installed) {
     const auto packets =
         query_counter(socket.get(), {.table = table_name, .family = family}, counter);
@@ -136,6 +138,23 @@ std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* count
     sum += *packets;
   }
   return sum;
+}
+
+// Read against their way: whatever comes meanwhile makes too many of those that were not dropped,
+// never too few.
+std::expected<Ruleset::Way, std::string> Ruleset::Impl::way(const WayCounters& counters,
+                                                            const Way& before) const {
+  const auto routed = count(counters.routed);
+  if (!routed) return std::unexpected(routed.error());
+  const auto passed = count(counters.passed);
+  if (!passed) return std::unexpected(passed.error());
+  const auto to_route = count(counters.to_route);
+  if (!to_route) return std::unexpected(to_route.error());
+  // More were routed than came if these tables took the place of others in between.
+  const std::uint64_t refused = *to_route - std::min(*routed, *to_route);
+  return Way{.undropped = before.undropped + *passed + refused,
+             .to_route = before.to_route + *to_route,
+             .routed = before.routed + *routed};
 }
 
 Ruleset::Ruleset(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -162,8 +181,8 @@ std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan, Ru
 
 std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
   // Packets between this reading and the commit are lost to the counters.
-  const std::uint64_t synacks = synacks_passed().value_or(impl_->synacks_before);
-  const std::uint64_t segments = segments_passed().value_or(impl_->segments_before);
+  const Way synacks = way_of_challenges().value_or(impl_->synacks_before);
+  const Way segments = way_of_segments().value_or(impl_->segments_before);
   if (auto done = impl_->apply(plan); !done) return done;
   impl_->synacks_before = synacks;
   impl_->segments_before = segments;
@@ -178,12 +197,12 @@ RulesetParts Ruleset::parts() const {
   return impl_->parts;
 }
 
-std::expected<std::uint64_t, std::string> Ruleset::synacks_passed() const {
-  return impl_->count(synack_counter_name, impl_->synacks_before);
+std::expected<Ruleset::Way, std::string> Ruleset::way_of_challenges() const {
+  return impl_->way(synack_counters, impl_->synacks_before);
 }
 
-std::expected<std::uint64_t, std::string> Ruleset::segments_passed() const {
-  return impl_->count(segment_counter_name, impl_->segments_before);
+std::expected<Ruleset::Way, std::string> Ruleset::way_of_segments() const {
+  return impl_->way(segment_counters, impl_->segments_before);
 }
 
 bool Ruleset::present() const {

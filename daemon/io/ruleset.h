@@ -59,12 +59,17 @@ class Ruleset {
   RulesetParts parts() const;
   // Those that gave way, as `ip synward`.
   const std::vector<std::string>& replaced_tables() const;
-  // SYN-ACKs carrying our mark that were forwarded to a client interface: what routing and the
-  // firewall let through of the challenges that were written in place. Those of a raw socket are
-  // not forwarded.
-  std::expected<std::uint64_t, std::string> synacks_passed() const;
-  // All other segments with our mark that were forwarded: the same for what is spliced.
-  std::expected<std::uint64_t, std::string> segments_passed() const;
+  // Of the packets with our mark that queues let on: what other chains of PREROUTING and FORWARD
+  // have not dropped. Anybody can send what routing refuses between them (no route, TTL, MTU), so
+  // that is no proof against a firewall, and is in `undropped`.
+  struct Way {
+    std::uint64_t undropped = 0;
+    std::uint64_t to_route = 0, routed = 0;  // before and behind routing
+  };
+  // Challenges that were written in place: those of a raw socket are not forwarded.
+  std::expected<Way, std::string> way_of_challenges() const;
+  // All other segments.
+  std::expected<Way, std::string> way_of_segments() const;
   // False if a table of ours is gone (or the kernel does not answer).
   bool present() const;
   // Deletes the tables now; used by the ordered stop.

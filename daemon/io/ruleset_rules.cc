@@ -27,10 +27,7 @@
 //     (ICMP errors of this host about either)
 //     icmpv6 type nd-redirect ip6 daddr @listen_addresses drop }       # table ip6 only
 //   chain output_judged { type filter hook output priority raw + 1; mark ... notrack }
-//   chain forward { type filter hook forward priority 300;
-//     mark ... oifname @client_interfaces tcp flags & (syn|ack) == (syn|ack)
-//       counter name synacks_passed accept           # those in place
-//     mark ... meta l4proto tcp counter name segments_passed }
+//   (counters of what becomes of our packets: ruleset_way.cc)
 //
 // The client's address and port are hashed in both directions, with one seed and in one layout
 // (the address, the port, two zero bytes), so both reach the same worker, NAT or not; an ICMP error
@@ -45,29 +42,19 @@
 #include <linux/netfilter/nf_tables.h>
 
 #include <array>
-#include <cstring>
 #include <string>
 
 #include "daemon/io/nft_objects.h"
 #include "daemon/io/nft_rule.h"
 #include "daemon/io/ruleset_icmp.h"
 #include "daemon/io/ruleset_steering.h"
+#include "daemon/io/ruleset_way.h"
 
 namespace synward::io {
 namespace {
 
 constexpr std::int32_t raw_priority = -300;
 constexpr std::int32_t judged_priority = raw_priority + 1;  // before conntrack, at -200
-constexpr std::int32_t late_priority = 300;
-constexpr std::uint8_t tcp_syn = 0x02;
-constexpr std::uint8_t tcp_syn_ack = 0x12;
-constexpr NftField tcp_flags{.offset = 13, .length = 1};
-
-std::array<std::uint8_t, 4> host_order(std::uint32_t value) {
-  std::array<std::uint8_t, 4> bytes;
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
 
 class TableBuilder {
  public:
@@ -92,7 +79,6 @@ class TableBuilder {
   void add_mark_rules();
 
   NftRule rule(const std::string& chain) const { return {family_, table_name, chain}; }
-  NftRule marked_rule(const std::string& chain) const;
   Steering steering() { return {objects_, plan_}; }
   void commit(NftRule& rule, const char* what) { objects_.add_rule(rule, what); }
   bool has_servers() const { return !plan_.server_interfaces.empty() && !backends_.empty(); }
@@ -130,7 +116,6 @@ void TableBuilder::add_chains() {
       {.name = "prerouting_judged", .hook = NF_INET_PRE_ROUTING, .priority = judged_priority});
   objects_.add_base_chain(
       {.name = "output_judged", .hook = NF_INET_LOCAL_OUT, .priority = judged_priority});
-  objects_.add_base_chain({.name = "forward", .hook = NF_INET_FORWARD, .priority = late_priority});
   for (const char* name : {"from_client", "to_service", "from_server"}) objects_.add_chain(name);
   for (unsigned worker = 0; worker < plan_.workers; ++worker)
     for (const char* kind : {"syn", "flow"}) objects_.add_chain(worker_chain(kind, worker));
@@ -149,19 +134,10 @@ void TableBuilder::add_sets() {
   if (!translated_.empty()) objects_.add_set("translated", endpoint, translated_);
   if (family_ == NFPROTO_IPV6)
     objects_.add_set("listen_addresses", address, address_keys(plan_.listens, family_));
-  for (const char* name : {synack_counter_name, segment_counter_name}) objects_.add_counter(name);
-}
-
-NftRule TableBuilder::marked_rule(const std::string& chain) const {
-  NftRule marked = rule(chain);
-  marked.meta(NFT_META_MARK)
-      .masked(host_order(plan_.mark_mask))
-      .equals(host_order(plan_.mark & plan_.mark_mask));
-  return marked;
 }
 
 void TableBuilder::add_prerouting_rules() {
-  NftRule own = marked_rule("prerouting");
+  NftRule own = marked_rule(plan_, family_, "prerouting");
   commit(own.accept(), "own packets pass");
   NftRule client = rule("prerouting");
   client.meta(NFT_META_IIFNAME).in_set("client_interfaces").jump("from_client");
@@ -260,17 +236,8 @@ void TableBuilder::add_queue_rules() {
 // the rest is for conntrack to know, as if it had not been queued.
 void TableBuilder::add_mark_rules() {
   for (const char* judged : {"prerouting_judged", "output_judged"})
-    commit(marked_rule(judged).notrack(), "own packets untracked (needs nft_ct)");
-  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
-  constexpr std::array<std::uint8_t, 1> syn_ack{tcp_syn_ack};
-  NftRule passed = marked_rule("forward");
-  passed.meta(NFT_META_OIFNAME).in_set("client_interfaces");
-  passed.meta(NFT_META_L4PROTO).equals(tcp);
-  passed.transport_field(tcp_flags).masked(syn_ack).equals(syn_ack);
-  commit(passed.count(synack_counter_name).accept(), "counter of SYN-ACKs");
-  NftRule others = marked_rule("forward");
-  others.meta(NFT_META_L4PROTO).equals(tcp);
-  commit(others.count(segment_counter_name), "counter of segments");
+    commit(marked_rule(plan_, family_, judged).notrack(), "own packets untracked (needs nft_ct)");
+  add_way(objects_, plan_, family_);
 }
 
 }  // namespace

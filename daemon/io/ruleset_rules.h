@@ -9,9 +9,6 @@
 namespace synward::io {
 
 inline constexpr const char* table_name = "synward";
-inline constexpr const char* synack_counter_name = "synacks_passed";
-inline constexpr const char* segment_counter_name = "segments_passed";
-
 // NFPROTO_IPV4 or NFPROTO_IPV6.
 using Family = std::uint16_t;
 

@@ -23,6 +23,8 @@ struct PacketFields {
 
 // Of a TCP segment.
 PacketFields tcp_fields(Family family);
+inline constexpr NftField tcp_flags{.offset = 13, .length = 1};
+inline constexpr std::uint8_t tcp_syn = 0x02, tcp_syn_ack = 0x12;
 // Of the TCP segment that an ICMP error quotes behind a plain IP header. The first 8 bytes of the
 // transport header are the error's own.
 PacketFields quoted_fields(Family family);

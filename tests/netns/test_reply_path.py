@@ -2,11 +2,18 @@
 """Where challenges cannot go back in place, they go by raw socket, and the log says which line
 would cure it."""
 
+import contextlib
+import re
+import socket
+import time
+
 import pytest
 
 from lab import lab as labs
-from lab import network, synward, wait
-from lab.capture import IP, TCP, Ether, raw_socket
+from lab import network, pairs, synward, wait
+from lab.capture import IP, TCP, Ether, IPv6, raw_socket
+
+TURNS = 1.5  # seconds, some turns of what watches over answers
 
 
 @pytest.fixture(name="fresh")
@@ -29,15 +36,100 @@ def test_redirects_are_seen_at_start(fresh):
     assert fresh.load(20)["ok"] == 20
 
 
-def test_clients_to_whom_no_route_leads_are_no_reason(fresh):
-    daemon = fresh.protect(synward.Synward())
-    bogon = Ether(src=network.MAC["c0"], dst=network.MAC["m0"]) / IP(src="172.31.99.1", dst=network.SERVICE[4])
-    with raw_socket(fresh.client, "c0") as send:
-        for port in (4241, 4242):
-            send(bogon / TCP(sport=port, dport=80, flags="S", seq=1))
-    assert fresh.load(20)["ok"] == 20
-    wait.until(lambda: daemon.metrics().total("syns_received_total", protected_service="web") == 22, "all the SYNs")
+@contextlib.contextmanager
+def said_apart(lab):
+    """Counts the challenges that the middlebox sends by raw socket."""
+    lab.middlebox.nft("""
+        table inet observer {
+          counter said { }
+          chain output {
+            type filter hook output priority filter;
+            oifname "m0" tcp sport 80 tcp flags & (syn | ack) == syn | ack counter name said
+          }
+        }""")
+    try:
+        yield lambda: int(re.search(r"packets (\d+)", lab.middlebox.run(
+            "nft", "list", "counter", "inet", "observer", "said").stdout)[1])
+    finally:
+        lab.middlebox.nft("delete table inet observer\n")
+
+
+def meanwhile(work):
+    """Has `work` done over and over for some turns of the watch."""
+    until = time.monotonic() + TURNS
+    while time.monotonic() < until:
+        work()
+
+
+@pytest.mark.parametrize("route", ("none", "unreachable"))
+@pytest.mark.parametrize("family", (4, 6))
+def test_sources_to_which_no_route_leads_change_nothing_for_others(fresh, family, route):
+    spoofed = network.SPOOFED4 if family == 4 else network.SPOOFED6
+    fresh.middlebox.ip(f"-{family}", "route", "del", spoofed)
+    if route == "unreachable":
+        fresh.middlebox.ip(f"-{family}", "route", "add", "unreachable", spoofed)
+    daemon = fresh.protect(synward.Synward(half_open={"synack_retries": 0}))
+    source, kind = ("198.18.9.9", IP) if family == 4 else ("2001:db8:f::9", IPv6)
+    frame = Ether(src=network.MAC["c0"], dst=network.MAC["m0"]) / kind(src=source, dst=network.SERVICE[family])
+    syns = [bytes(frame / TCP(sport=port, dport=80, flags="S", seq=1, options=[("MSS", 1400)]))
+            for port in range(5000, 5050)]
+    with raw_socket(fresh.client, "c0") as send, said_apart(fresh) as said:
+        def work():
+            for syn in syns:
+                send(syn)
+            assert fresh.load(5, family=family)["ok"] == 5
+        meanwhile(work)
+        assert fresh.load(20, family=family)["ok"] == 20
+        assert said() == 0, "challenges to clients went by raw socket"
     assert "by raw socket" not in daemon.log()
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_segments_whose_life_ends_at_the_middlebox_accuse_no_firewall(fresh, family):
+    """Any client can send such; what it says must not take the machine out of a load balancer."""
+    daemon = fresh.protect(synward.Synward())
+    hops = (socket.IPPROTO_IP, socket.IP_TTL) if family == 4 else (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(fresh.client.socket(pairs.family_of(family))) for _ in range(20)]
+        for client in clients:
+            client.connect((network.SERVICE[family], 80))
+        for client in clients:
+            client.setsockopt(*hops, 1)
+
+        def work():
+            for client in clients:
+                client.send(b"x")
+            assert daemon.health() == (200, "ok\n")
+        meanwhile(work)
+    assert "clients connect and hang" not in daemon.log()
+
+
+def test_a_reverse_path_filter_that_comes_later_is_seen(fresh):
+    daemon = fresh.protect(synward.Synward())
+    assert fresh.load(20)["ok"] == 20
+    fresh.middlebox.set_sysctls({"net.ipv4.conf.m0.rp_filter": 1})
+    wait.until(lambda: fresh.load(20)["ok"] == 20 and "by raw socket, which is slower" in daemon.log(), "the warning")
+    assert "rp_filter" in daemon.log()
+    assert fresh.load(20)["above_200_ms"] == 0
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_a_firewall_that_drops_replies_before_routing_is_found_out(fresh, family):
+    """As firewalld's reverse path filter of IPv6 does."""
+    fresh.middlebox.nft("""
+        table inet firewall {
+          chain prerouting {
+            type filter hook prerouting priority mangle;
+            iifname "m0" tcp sport 80 drop
+          }
+        }""")
+    try:
+        daemon = fresh.protect(synward.Synward())
+        assert fresh.load(5, family=family)["ok"] == 5
+        wait.until(lambda: "by raw socket" in daemon.log(), "the fallback", timeout=5)
+        assert fresh.load(20, family=family)["ok"] == 20
+    finally:
+        fresh.middlebox.nft("delete table inet firewall\n")
 
 
 @pytest.mark.parametrize("family", (4, 6))

@@ -164,10 +164,11 @@ void Server::status() {
     dropped += queue.dropped_full + queue.dropped_socket;
     waiting += queue.waiting;
   }
+  const auto synacks = ruleset_->way_of_challenges();
   fmt::print(
       "{{\"status\": 1, \"native\": {}, \"synacks\": {}, \"present\": {}, \"errors\": {}, "
       "\"refused\": {}, \"dropped\": {}, \"waiting\": {}, \"seen\": [{}]}}\n",
-      int{ruleset_->parts().native_queue}, ruleset_->synacks_passed().value_or(999999),
+      int{ruleset_->parts().native_queue}, synacks ? synacks->undropped : 999999,
       int{ruleset_->present()}, errors, refused, dropped, waiting, seen);
 }
 
