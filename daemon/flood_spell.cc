@@ -21,9 +21,12 @@ bool FloodSpell::look(Instant now, std::uint64_t total) {
   }
   before_ = std::exchange(now_, now);
   total_before_ = std::exchange(total_, total);
-  const std::chrono::duration<double> passed = now_ - before_;
-  rate_ = passed.count() > 0 ? static_cast<double>(total_ - total_before_) / passed.count() : 0;
   return true;
+}
+
+double FloodSpell::rate_of(std::uint64_t packets) const {
+  const std::chrono::duration<double> passed = now_ - before_;
+  return passed.count() > 0 ? static_cast<double>(packets) / passed.count() : 0;
 }
 
 FloodSpell::Change FloodSpell::judge(bool over) {
@@ -40,7 +43,7 @@ FloodSpell::Change FloodSpell::judge(bool over) {
   }
   last_over_ = now_;
   last_total_ = total_;
-  rate_max_ = std::max(rate_max_, rate_);
+  rate_max_ = std::max(rate_max_, rate());
   return began ? Change::began : Change::none;
 }
 

@@ -23,7 +23,10 @@ class FloodSpell {
 
   // `total` never falls. False if that is too soon after the last look to tell a rate.
   bool look(Instant now, std::uint64_t total);
-  double rate() const { return rate_; }  // per second, between the last two looks
+  // Per second, between the last two looks: of what is looked at, and of other packets that came
+  // meanwhile.
+  double rate() const { return rate_of(total_ - total_before_); }
+  double rate_of(std::uint64_t packets) const;
   // After a look that was not too soon: whether that is what makes a flood.
   Change judge(bool over);
   bool active() const { return active_; }
@@ -33,7 +36,7 @@ class FloodSpell {
   Instant before_{}, now_{};  // the last two looks
   std::uint64_t total_before_ = 0, total_ = 0;
   bool looked_ = false, active_ = false;
-  double rate_ = 0, rate_max_ = 0;
+  double rate_max_ = 0;
   Instant since_{}, last_over_{};
   std::uint64_t first_total_ = 0, last_total_ = 0;  // then
 };

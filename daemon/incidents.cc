@@ -52,12 +52,30 @@ void add_drops(const ServiceCounters& counters, auto& reasons) {
 
 HalfOpen half_open_of(const IncidentView& view, std::size_t service) {
   const auto of = [&](auto read) { return sum(view, service, read); };
+  const std::uint64_t limited =
+      of([](auto& c) { return c.dropped.at(synward_reason_synack_limit).value(); });
   return {.pressed = of([](auto& c) { return c.half_open_pressured.value(); }),
           .entries = of([](auto& c) { return c.half_open_connections.value(); }),
           .limit = of([](auto& c) { return c.half_open_limit.value(); }),
-          .syns = of([](auto& c) { return c.syns_received.value(); }),
+          .syns = of([](auto& c) { return c.syns_received.value(); }) + limited,
           .displaced = of([](auto& c) { return c.half_open_displaced.value(); }),
-          .untracked = of([](auto& c) { return c.half_open_untracked.value(); })};
+          .untracked = of([](auto& c) { return c.half_open_untracked.value(); }),
+          .limited = limited};
+}
+
+std::string pressure_text(const HalfOpen& have, std::size_t workers, double rate) {
+  const bool all = have.pressed == workers;
+  return fmt::format(
+      "the half-open queue is above its high watermark ({} of {}{}), {:.0f} SYN/s: old entries "
+      "give way, SYN-ACKs are hardly repeated, cookies stay good",
+      have.entries, have.limit, all ? "" : fmt::format(", on {} worker(s)", have.pressed), rate);
+}
+
+std::string few_networks_text(double rate, double beyond) {
+  return fmt::format(
+      "a flood of SYNs from few networks: {:.0f} SYN/s, {:.0f}/s of them beyond their networks' "
+      "shares: answered by cookie alone, or above `limits.synacks_per_prefix` not at all",
+      rate, beyond);
 }
 
 long long whole_seconds(Duration duration) {
@@ -79,7 +97,7 @@ std::vector<Incidents::Line> Incidents::turn(Instant now, const IncidentView& vi
 void Incidents::look_at_service(const IncidentView& view, std::size_t index) {
   const metrics::ServiceNames& names = view.services[index];
   const auto of = [&](auto read) { return sum(view, index, read); };
-  watch_half_open(view, index);
+  watch_syns(view, index);
   ReasonCounts reasons{};
   for (const Counters& worker : view.workers)
     if (index < worker.services.size()) add_drops(worker.services[index], reasons);
@@ -111,38 +129,52 @@ void Incidents::look_at_queue(const metrics::QueueSample& queue) {
 }
 
 // The workers know whether they are pressed: each goes by its own share of the backlog, and their
-// sum may be below the watermark of the whole.
-void Incidents::watch_half_open(const IncidentView& view, std::size_t index) {
+// sum may be below the watermark of the whole. Few networks press nobody, for each holds a tenth of
+// the queue at most: theirs is a flood by what comes beyond that.
+void Incidents::watch_syns(const IncidentView& view, std::size_t index) {
   const std::string& service = view.services[index].name;
   Floods& flood = floods_[service];
   const HalfOpen have = half_open_of(view, index);
   if (!flood.syns.look(now_, have.syns)) return;
   flood.entries_max = std::max(flood.entries_max, have.entries);
-  const auto change = flood.syns.judge(have.pressed > 0);
-  if (change == FloodSpell::Change::began) {
-    const bool all = have.pressed == view.workers.size();
-    lines_.push_back(
-        {service::LogLevel::warning,
-         fmt::format("{}: the half-open queue is above its high watermark ({} of {}{}), {:.0f} "
-                     "SYN/s: old entries give way, SYN-ACKs are hardly repeated, cookies stay good",
-                     service, have.entries, have.limit,
-                     all ? "" : fmt::format(", on {} worker(s)", have.pressed),
-                     flood.syns.rate())});
+  const double rate = flood.syns.rate();
+  const double beyond = flood.syns.rate_of(have.beyond_shares() - flood.seen.beyond_shares());
+  flood.seen = have;
+  const bool pressed = have.pressed > 0;
+  const auto change =
+      flood.syns.judge(pressed || beyond >= (flood.syns.active() ? flood_ends : flood_begins));
+  const auto tell = [&](service::LogLevel level, const std::string& text) {
+    lines_.push_back({level, fmt::format("{}: {}", service, text)});
+  };
+  if (pressed && !std::exchange(flood.pressure_told, true)) {
+    tell(service::LogLevel::warning, pressure_text(have, view.workers.size(), rate));
+  } else if (change == FloodSpell::Change::began) {
+    tell(service::LogLevel::warning, few_networks_text(rate, beyond));
   }
-  if (change == FloodSpell::Change::ended) {
-    const FloodSpell::Figures figures = flood.syns.figures();
-    lines_.push_back(
-        {service::LogLevel::info,
-         fmt::format("{}: the half-open queue is below its low watermark again ({} of {}), after "
-                     "{} s: {} SYNs, at most {:.0f}/s, {} entries at most; {} entries gave way, "
-                     "{} SYNs were answered without one",
-                     service, have.entries, have.limit, figures.lasted.count(), figures.packets,
-                     figures.rate_max, flood.entries_max, have.displaced - flood.before.displaced,
-                     have.untracked - flood.before.untracked)});
-  }
+  if (change == FloodSpell::Change::ended)
+    tell(service::LogLevel::info, syns_over_text(flood, have));
   if (flood.syns.active()) return;
   flood.entries_max = 0;
+  flood.pressure_told = false;
   flood.before = have;
+}
+
+std::string Incidents::syns_over_text(const Floods& flood, const HalfOpen& have) {
+  const FloodSpell::Figures figures = flood.syns.figures();
+  std::string text =
+      flood.pressure_told
+          ? fmt::format("the half-open queue is below its low watermark again ({} of {})",
+                        have.entries, have.limit)
+          : "the flood of SYNs is over";
+  text += fmt::format(
+      ", after {} s: {} SYNs, at most {:.0f}/s, {} entries at most; {} entries gave way, {} SYNs "
+      "were answered without one",
+      figures.lasted.count(), figures.packets, figures.rate_max, flood.entries_max,
+      have.displaced - flood.before.displaced, have.untracked - flood.before.untracked);
+  if (const std::uint64_t limited = have.limited - flood.before.limited; limited > 0)
+    text +=
+        fmt::format(", {} were dropped ({})", limited, reason_name(synward_reason_synack_limit));
+  return text;
 }
 
 // Segments that no client of ours sends: nothing of them is answered or remembered, so they press
@@ -158,7 +190,7 @@ void Incidents::watch_drops(const std::string& service, const ReasonCounts& reas
     if (grown(reason) > grown(most)) most = reason;
   }
   if (!flood.drops.look(now_, total)) return;
-  const double limit = flood.drops.active() ? drops_end : drops_begin;
+  const double limit = flood.drops.active() ? flood_ends : flood_begins;
   const auto change = flood.drops.judge(flood.drops.rate() >= limit);
   const std::string mostly = fmt::format("mostly {} ({})", reason_name(static_cast<Reason>(most)),
                                          reason_text(static_cast<Reason>(most)));

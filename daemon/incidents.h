@@ -25,10 +25,12 @@ struct IncidentView {
   std::span<const metrics::QueueSample> queues;
 };
 
-// Of one service, over all workers. `pressed`: how many of them are.
+// Of one service, over all workers. `pressed`: how many of them are. `syns`: with those that were
+// `limited`, which get no answer.
 struct HalfOpen {
   std::uint64_t pressed = 0, entries = 0, limit = 0;
-  std::uint64_t syns = 0, displaced = 0, untracked = 0;
+  std::uint64_t syns = 0, displaced = 0, untracked = 0, limited = 0;
+  std::uint64_t beyond_shares() const { return untracked + limited; }
 };
 
 class Incidents {
@@ -41,9 +43,9 @@ class Incidents {
   // A kind of incident of one service, backend or queue is told at once, and again after this time
   // with all that has come meanwhile. A flood is told when it begins and when it is over.
   static constexpr std::chrono::seconds pause{60};
-  // Packets of one service that are dropped per second: a flood from here on, until fewer than the
-  // other.
-  static constexpr double drops_begin = 1000, drops_end = 500;
+  // Packets of one service per second that are dropped, or SYNs beyond their networks' shares: a
+  // flood from here on, until fewer than the other.
+  static constexpr double flood_begins = 1000, flood_ends = 500;
 
   std::vector<Line> turn(Instant now, const IncidentView& view);
 
@@ -57,14 +59,16 @@ class Incidents {
   using ReasonCounts = std::array<std::uint64_t, synward_reason_count>;
   struct Floods {
     FloodSpell syns, drops;
-    HalfOpen before;         // before the flood of SYNs
+    HalfOpen before, seen;  // before the flood of SYNs, and at the last look
+    bool pressure_told = false;
     ReasonCounts reasons{};  // before that of dropped packets
     std::uint64_t entries_max = 0;
   };
 
+  static std::string syns_over_text(const Floods& flood, const HalfOpen& have);
   void look_at_service(const IncidentView& view, std::size_t index);
   void look_at_queue(const metrics::QueueSample& queue);
-  void watch_half_open(const IncidentView& view, std::size_t index);
+  void watch_syns(const IncidentView& view, std::size_t index);
   void watch_drops(const std::string& service, const ReasonCounts& reasons);
   // `text` has two places: how many, and in how many seconds.
   void count(const std::string& key, std::uint64_t total, std::string_view text);

@@ -177,6 +177,71 @@ TEST_F(IncidentsTest, PressureOnOneWorkerIsPressure) {
   EXPECT_TRUE(lines[0].text.contains("(410 of 1000, on 1 worker(s)), 400 SYN/s")) << lines[0].text;
 }
 
+// One network holds a tenth of a queue: seven press nobody, however many SYNs they send.
+TEST_F(IncidentsTest, AFloodFromFewNetworksIsToldWhenItBeginsAndWhenItIsOver) {
+  at(1);
+  const auto flood = [&](std::uint64_t syns) {
+    press(50, 50, syns);
+    workers[0].services[0].half_open_untracked.add(syns - 10);
+  };
+  flood(5000);
+  const auto began = at(2);
+  ASSERT_EQ(began.size(), 1U);
+  EXPECT_EQ(began[0].level, LogLevel::warning);
+  EXPECT_EQ(began[0].text,
+            "web: a flood of SYNs from few networks: 5000 SYN/s, 4990/s of them beyond their "
+            "networks' shares: answered by cookie alone, or above `limits.synacks_per_prefix` not "
+            "at all");
+  for (int second = 3; second <= 10; ++second) {
+    flood(5000);
+    EXPECT_EQ(texts_at(second), Texts{}) << second;
+  }
+  flood(600);  // fewer than begin one, but not over
+  EXPECT_EQ(texts_at(11), Texts{});
+  for (int second = 12; second <= 15; ++second) EXPECT_EQ(texts_at(second), Texts{}) << second;
+  EXPECT_EQ(texts_at(16), Texts{"web: the flood of SYNs is over, after 10 s: 45600 SYNs, at most "
+                                "5000/s, 100 entries at most; 0 entries gave way, 45500 SYNs were "
+                                "answered without one"});
+  EXPECT_EQ(texts_at(17), Texts{});
+}
+
+// What no answer is given to is a flood as well, beside the bound's own line.
+TEST_F(IncidentsTest, AFloodThatIsLimitedIsToldWhenItBeginsAndWhenItIsOver) {
+  at(1);
+  Texts texts;
+  for (int second = 2; second <= 20; ++second) {
+    if (second <= 11) drop(synward_reason_synack_limit, 5000);
+    for (const std::string& text : texts_at(second)) texts.push_back(text);
+  }
+  EXPECT_EQ(texts,
+            (Texts{"web: a flood of SYNs from few networks: 5000 SYN/s, 5000/s of them beyond "
+                   "their networks' shares: answered by cookie alone, or above "
+                   "`limits.synacks_per_prefix` not at all",
+                   "web: synack_limit dropped 5000 packet(s) in 1 s: more SYNs of its network than "
+                   "limits.synacks_per_prefix allows",
+                   "web: the flood of SYNs is over, after 10 s: 50000 SYNs, at most 5000/s, 0 "
+                   "entries at most; 0 entries gave way, 0 SYNs were answered without one, 50000 "
+                   "were dropped (synack_limit)"}));
+}
+
+TEST_F(IncidentsTest, AFloodThatComesToPressTheQueueStaysOne) {
+  at(1);
+  workers[0].services[0].half_open_untracked.add(2000);
+  EXPECT_EQ(at(2).size(), 1U);
+  press(400, 400, 2000);
+  const auto pressed = at(3);
+  ASSERT_EQ(pressed.size(), 1U);
+  EXPECT_TRUE(pressed[0].text.contains("above its high watermark (800 of 1000), 2000 SYN/s"))
+      << pressed[0].text;
+  EXPECT_EQ(texts_at(4), Texts{});
+  press(10, 10, 0);
+  for (int second = 5; second <= 8; ++second) EXPECT_EQ(texts_at(second), Texts{}) << second;
+  const auto ended = at(9);
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_TRUE(ended[0].text.contains("below its low watermark again (20 of 1000), after 3 s"))
+      << ended[0].text;
+}
+
 // A signal wakes the main thread before its time.
 TEST_F(IncidentsTest, ARateNeedsTime) {
   at(1);
