@@ -65,6 +65,7 @@ std::vector<std::string> interface_names() {
 std::expected<std::uint32_t, int> interface_index(const std::string& name) {
   const unsigned index = if_nametoindex(name.c_str());
   if (index == 0 && errno != ENODEV && errno != ENXIO) return std::unexpected(errno);
+  if (interface_with_altname(name)) return 0;
   return index;
 }
 

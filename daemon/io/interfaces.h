@@ -15,7 +15,8 @@ struct ifaddrs;
 namespace synward::io {
 
 std::vector<std::string> interface_names();
-// 0: there is no such interface. The error is the errno of a look-up that failed.
+// 0: no interface has this name. As an alternative one it does not count: rules and watches go by
+// the name itself. The error is the errno of a look-up that failed.
 std::expected<std::uint32_t, int> interface_index(const std::string& name);
 // The name of the interface of which this is an alternative name (ip link property add ...
 // altname).

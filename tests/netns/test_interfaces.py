@@ -68,6 +68,29 @@ def test_an_alternative_name_is_told_as_such(defence):
             lab.protect(defence(interfaces={"client": ["uplink"], "server": ["m1"]}))
 
 
+def test_a_renamed_interface_is_gone_though_it_keeps_its_name_as_an_alternative(defence):
+    """The rules go by the name itself, and match nothing then: udev renames so."""
+    with labs.Lab(defence()) as lab:
+        box, health = lab.middlebox, lab.defence.health
+        box.ip("link", "set", "m0", "down")
+        box.ip("link", "set", "m0", "name", "wan")
+        box.ip("link", "property", "add", "dev", "wan", "altname", "m0")
+        wait.until(lambda: health() == (503, "interface m0 is gone\n"), "the daemon to miss it")
+        box.ip("link", "set", "wan", "up")
+        # What the daemon hears of last: by then it has looked at the altname.
+        box.ip("link", "set", "m1", "down")
+        box.ip("link", "set", "m1", "name", "lan")
+        wait.until(lambda: health() == (503, "interface m1 is gone\n"), "the daemon to miss the other")
+        box.ip("link", "set", "lan", "name", "m1")
+        wait.until(lambda: health() == (503, "interface m0 is gone\n"), "the daemon to find the other again")
+        box.ip("link", "set", "m1", "up")
+        box.ip("link", "set", "wan", "down")
+        box.ip("link", "property", "del", "dev", "wan", "altname", "m0")
+        box.ip("link", "set", "wan", "name", "m0")
+        box.ip("link", "set", "m0", "up")
+        wait.until(lambda: health()[0] == 200, "the daemon to be well again")
+
+
 def test_a_bridge_that_br_netfilter_watches_is_told_of(defence):
     with labs.Lab() as lab:
         try:
