@@ -22,6 +22,7 @@ namespace {
 
 using Table = NftOwned<nftnl_table, nftnl_table_free>;
 using Chain = NftOwned<nftnl_chain, nftnl_chain_free>;
+using Rule = NftOwned<nftnl_rule, nftnl_rule_free>;
 using Object = NftOwned<nftnl_obj, nftnl_obj_free>;
 
 NftKeys sorted(NftKeys keys) {
@@ -120,6 +121,14 @@ void NftObjects::delete_table() {
   nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
   batch_.add(step(NFT_MSG_DELTABLE, 0, "its deletion"),
              [&](nlmsghdr* message) { nftnl_table_nlmsg_build_payload(message, table.get()); });
+}
+
+void NftObjects::delete_rules() {
+  const Rule any = nft_checked<Rule>(nftnl_rule_alloc());
+  nftnl_rule_set_u32(any.get(), NFTNL_RULE_FAMILY, family_);
+  nftnl_rule_set_str(any.get(), NFTNL_RULE_TABLE, table_);
+  batch_.add(step(NFT_MSG_DELRULE, 0, "deletion of its rules"),
+             [&](nlmsghdr* message) { nftnl_rule_nlmsg_build_payload(message, any.get()); });
 }
 
 void NftObjects::add_base_chain(const NftBaseChain& base) {

@@ -72,6 +72,8 @@ class NftObjects {
 
   void add_owned_table();
   void delete_table();
+  void delete_rules();  // all of the table
+  void delete_set(const std::string& name);
   void add_base_chain(const NftBaseChain& chain);
   void add_chain(const std::string& name);
   void add_set(const char* name, const NftKeyType& type, const NftKeys& keys);
@@ -79,6 +81,8 @@ class NftObjects {
   NftMapId add_verdict_map(const std::string& prefix, unsigned size);
   void add_counter(const char* name);
   void add_rule(const NftRule& rule, const std::string& what, NftNeed need = NftNeed::nothing);
+  // Of the sets that were added.
+  const std::vector<std::string>& set_names() const { return set_names_; }
 
  private:
   NftStep step(std::uint16_t type, std::uint16_t flags, const std::string& what) const;
@@ -86,6 +90,7 @@ class NftObjects {
   NftBatch& batch_;
   const char* table_;
   std::uint16_t family_;
+  std::vector<std::string> set_names_;
 };
 
 }  // namespace synward::io

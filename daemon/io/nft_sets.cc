@@ -121,6 +121,7 @@ void NftObjects::add_set(const char* name, const NftKeyType& type, const NftKeys
                        .size = static_cast<std::uint32_t>(keys.size())};
   const Set set = make_set(shape, type);
   take_notes(set, type);
+  set_names_.emplace_back(name);
   batch_.add(step(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("set {}", name)),
              [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, set.get()); });
   for (std::size_t done = 0; done < keys.size(); done += elements_per_message) {
@@ -131,6 +132,15 @@ void NftObjects::add_set(const char* name, const NftKeyType& type, const NftKeys
         step(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of {}", name)),
         [&](nlmsghdr* message) { nftnl_set_elems_nlmsg_build_payload(message, piece.get()); });
   }
+}
+
+void NftObjects::delete_set(const std::string& name) {
+  const Set set = nft_checked<Set>(nftnl_set_alloc());
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FAMILY, family_);
+  nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_);
+  nftnl_set_set_str(set.get(), NFTNL_SET_NAME, name.c_str());
+  batch_.add(step(NFT_MSG_DELSET, 0, fmt::format("deletion of set {}", name)),
+             [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, set.get()); });
 }
 
 // Anonymous: the type of a named map would have to be that of a hash, which `nft` cannot write.

@@ -86,27 +86,41 @@ struct Ruleset::Impl {
   std::expected<void, std::string> apply(const RulesetPlan& plan);
   std::expected<void, NftFailure> try_apply(const RulesetPlan& plan, RulesetParts with);
   std::expected<std::uint64_t, std::string> count(const char* counter) const;
-  std::expected<Way, std::string> way(const WayCounters& counters, const Way& before) const;
+  std::expected<Way, std::string> way(const WayCounters& counters) const;
 
   MnlSocket socket;  // the tables live as long as it does
-  std::vector<Family> installed;
+  struct Table {
+    Family family;
+    std::vector<std::string> sets;
+  };
+  const Table* installed_of(Family family) const;
+
+  std::vector<Table> installed;
   std::vector<Family> stale;  // tables of our name that nobody owns
   std::vector<std::string> replaced;
   RulesetParts parts;
-  // Counted by tables that were replaced.
-  Way synacks_before, segments_before;
 };
+
+const Ruleset::Impl::Table* Ruleset::Impl::installed_of(Family family) const {
+  const auto found = std::ranges::find(installed, family, &Table::family);
+  return found == installed.end() ? nullptr : &*found;
+}
 
 std::expected<void, NftFailure> Ruleset::Impl::try_apply(const RulesetPlan& plan,
                                                          RulesetParts with) {
   NftBatch batch;
-  std::vector<Family> wanted;
-  for (const Family family : installed) add_table_deletion(batch, family);
+  std::vector<Table> wanted;
   for (const Family family : stale) add_table_deletion(batch, family);
   for (const Family family : families) {
-    if (!family_in_use(plan, family)) continue;
-    add_table(batch, plan, family, with);
-    wanted.push_back(family);
+    const Table* const table = installed_of(family);
+    // A table stays to the end, for the sake of what waits in the queues; without a service of its
+    // family it is empty.
+    if (table == nullptr && !family_in_use(plan, family)) continue;
+    if (table == nullptr) add_frame(batch, plan, family, with);
+    if (table != nullptr) add_deletion_of_contents(batch, family, table->sets);
+    wanted.emplace_back(family, family_in_use(plan, family)
+                                    ? add_contents(batch, plan, family, with)
+                                    : std::vector<std::string>{});
   }
   if (batch.empty()) return {};
   auto done = batch.commit(socket.get());
@@ -128,7 +142,7 @@ std::expected<void, std::string> Ruleset::Impl::apply(const RulesetPlan& plan) {
 
 std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* counter) const {
   std::uint64_t sum = 0;
-  for (const Family family : installed) {
+  for (const auto& [family, sets] : installed) {
     const auto packets =
         query_counter(socket.get(), {.table = table_name, .family = family}, counter);
     if (!packets)
@@ -142,19 +156,16 @@ std::expected<std::uint64_t, std::string> Ruleset::Impl::count(const char* count
 
 // Read against their way: whatever comes meanwhile makes too many of those that were not dropped,
 // never too few.
-std::expected<Ruleset::Way, std::string> Ruleset::Impl::way(const WayCounters& counters,
-                                                            const Way& before) const {
+std::expected<Ruleset::Way, std::string> Ruleset::Impl::way(const WayCounters& counters) const {
   const auto routed = count(counters.routed);
   if (!routed) return std::unexpected(routed.error());
   const auto passed = count(counters.passed);
   if (!passed) return std::unexpected(passed.error());
   const auto to_route = count(counters.to_route);
   if (!to_route) return std::unexpected(to_route.error());
-  // More were routed than came if these tables took the place of others in between.
+  // Somebody else's packets with our mark may have been routed without having come.
   const std::uint64_t refused = *to_route - std::min(*routed, *to_route);
-  return Way{.undropped = before.undropped + *passed + refused,
-             .to_route = before.to_route + *to_route,
-             .routed = before.routed + *routed};
+  return Way{.undropped = *passed + refused, .to_route = *to_route, .routed = *routed};
 }
 
 Ruleset::Ruleset(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -180,13 +191,7 @@ std::expected<Ruleset, std::string> Ruleset::install(const RulesetPlan& plan, Ru
 }
 
 std::expected<void, std::string> Ruleset::replace(const RulesetPlan& plan) {
-  // Packets between this reading and the commit are lost to the counters.
-  const Way synacks = way_of_challenges().value_or(impl_->synacks_before);
-  const Way segments = way_of_segments().value_or(impl_->segments_before);
-  if (auto done = impl_->apply(plan); !done) return done;
-  impl_->synacks_before = synacks;
-  impl_->segments_before = segments;
-  return {};
+  return impl_->apply(plan);
 }
 
 const std::vector<std::string>& Ruleset::replaced_tables() const {
@@ -198,16 +203,16 @@ RulesetParts Ruleset::parts() const {
 }
 
 std::expected<Ruleset::Way, std::string> Ruleset::way_of_challenges() const {
-  return impl_->way(synack_counters, impl_->synacks_before);
+  return impl_->way(synack_counters);
 }
 
 std::expected<Ruleset::Way, std::string> Ruleset::way_of_segments() const {
-  return impl_->way(segment_counters, impl_->segments_before);
+  return impl_->way(segment_counters);
 }
 
 bool Ruleset::present() const {
   const std::uint32_t self = mnl_socket_get_portid(impl_->socket.get());
-  for (const Family family : impl_->installed) {
+  for (const auto& [family, sets] : impl_->installed) {
     const auto owner = query_owner(impl_->socket.get(), {.table = table_name, .family = family});
     if (!owner || *owner != self) return false;
   }
@@ -216,7 +221,7 @@ bool Ruleset::present() const {
 
 std::expected<void, std::string> Ruleset::remove() {
   NftBatch batch;
-  for (const Family family : impl_->installed) add_table_deletion(batch, family);
+  for (const auto& [family, sets] : impl_->installed) add_table_deletion(batch, family);
   if (batch.empty()) return {};
   if (auto done = batch.commit(impl_->socket.get()); !done)
     return std::unexpected(explain(done.error()));

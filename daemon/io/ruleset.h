@@ -53,7 +53,7 @@ class Ruleset {
   ~Ruleset();  // removes the tables
 
   // The rules of another plan instead, in one transaction: no packet meets half of either, and
-  // on an error the old ones stay. Counters go on.
+  // on an error the old ones stay. Counters go on, and what waits in the queues stays there.
   std::expected<void, std::string> replace(const RulesetPlan& plan);
 
   RulesetParts parts() const;

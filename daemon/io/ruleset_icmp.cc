@@ -67,7 +67,6 @@ class IcmpRules {
   // take numbers for addresses when it reads what it listed.
   void add_about(const char* chain, const NftKeys& ours, const EndpointFields& our_end,
                  const EndpointFields& client) {
-    objects_.add_chain(chain);
     const std::string set = fmt::format("quoted_{}", chain);
     objects_.add_set(set.c_str(), NftKeyType({our_end.address, our_end.port}), ours);
     NftRule steered(family_, table_name, chain);

@@ -65,10 +65,10 @@ class TableBuilder {
         fields_(tcp_fields(family)),
         parts_(parts) {}
 
-  void build();
+  void add_frame();
+  std::vector<std::string> add_contents();
 
  private:
-  void add_chains();
   void add_sets();
   void add_prerouting_rules();
   void add_reassembly();
@@ -91,12 +91,29 @@ class TableBuilder {
   NftKeys backends_, own_, translated_;
 };
 
-void TableBuilder::build() {
+void TableBuilder::add_frame() {
+  objects_.add_owned_table();
+  objects_.add_base_chain(
+      {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
+  objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
+  objects_.add_base_chain(
+      {.name = "prerouting_judged", .hook = NF_INET_PRE_ROUTING, .priority = judged_priority});
+  objects_.add_base_chain(
+      {.name = "output_judged", .hook = NF_INET_LOCAL_OUT, .priority = judged_priority});
+  for (const char* name :
+       {"from_client", "to_service", "from_server", "about_service", "about_client"}) {
+    objects_.add_chain(name);
+  }
+  for (unsigned worker = 0; worker < plan_.workers; ++worker)
+    for (const char* kind : {"syn", "flow"}) objects_.add_chain(worker_chain(kind, worker));
+  if (parts_.reassembly != Reassembly::none) objects_.add_chain("reassembly");
+  add_way_stations(objects_);
+}
+
+std::vector<std::string> TableBuilder::add_contents() {
   backends_ = endpoint_keys(plan_.backends, family_);
   own_ = address_keys(plan_.own_addresses, family_);
   translated_ = endpoint_keys(plan_.translated, family_);
-  objects_.add_owned_table();
-  add_chains();
   add_sets();
   add_prerouting_rules();
   add_service_rules();
@@ -106,19 +123,7 @@ void TableBuilder::build() {
   add_reassembly();
   add_icmp_rules(objects_, plan_, family_, has_servers());
   add_mark_rules();
-}
-
-void TableBuilder::add_chains() {
-  objects_.add_base_chain(
-      {.name = "prerouting", .hook = NF_INET_PRE_ROUTING, .priority = raw_priority});
-  objects_.add_base_chain({.name = "output", .hook = NF_INET_LOCAL_OUT, .priority = raw_priority});
-  objects_.add_base_chain(
-      {.name = "prerouting_judged", .hook = NF_INET_PRE_ROUTING, .priority = judged_priority});
-  objects_.add_base_chain(
-      {.name = "output_judged", .hook = NF_INET_LOCAL_OUT, .priority = judged_priority});
-  for (const char* name : {"from_client", "to_service", "from_server"}) objects_.add_chain(name);
-  for (unsigned worker = 0; worker < plan_.workers; ++worker)
-    for (const char* kind : {"syn", "flow"}) objects_.add_chain(worker_chain(kind, worker));
+  return objects_.set_names();
 }
 
 void TableBuilder::add_sets() {
@@ -153,7 +158,6 @@ void TableBuilder::add_prerouting_rules() {
 // conntrack. Nothing jumps to the chain, so no packet pays for it.
 void TableBuilder::add_reassembly() {
   if (parts_.reassembly == Reassembly::none) return;
-  objects_.add_chain("reassembly");
   constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
   NftRule switch_on = rule("reassembly");
   switch_on.meta(NFT_META_L4PROTO).equals(tcp);  // `nft` wants one, to read it again
@@ -237,7 +241,7 @@ void TableBuilder::add_queue_rules() {
 void TableBuilder::add_mark_rules() {
   for (const char* judged : {"prerouting_judged", "output_judged"})
     commit(marked_rule(plan_, family_, judged).notrack(), "own packets untracked (needs nft_ct)");
-  add_way(objects_, plan_, family_);
+  add_way_rules(objects_, plan_, family_);
 }
 
 }  // namespace
@@ -246,8 +250,20 @@ bool family_in_use(const RulesetPlan& plan, Family family) {
   return !address_keys(plan.listens, family).empty();
 }
 
-void add_table(NftBatch& batch, const RulesetPlan& plan, Family family, RulesetParts parts) {
-  TableBuilder(batch, plan, family, parts).build();
+void add_frame(NftBatch& batch, const RulesetPlan& plan, Family family, RulesetParts parts) {
+  TableBuilder(batch, plan, family, parts).add_frame();
+}
+
+std::vector<std::string> add_contents(NftBatch& batch, const RulesetPlan& plan, Family family,
+                                      RulesetParts parts) {
+  return TableBuilder(batch, plan, family, parts).add_contents();
+}
+
+void add_deletion_of_contents(NftBatch& batch, Family family,
+                              const std::vector<std::string>& sets) {
+  NftObjects objects(batch, table_name, family);
+  objects.delete_rules();
+  for (const std::string& set : sets) objects.delete_set(set);
 }
 
 void add_table_deletion(NftBatch& batch, Family family) {

@@ -52,19 +52,25 @@ NftRule marked_rule(const RulesetPlan& plan, Family family, const std::string& c
   return marked;
 }
 
-void add_way(NftObjects& objects, const RulesetPlan& plan, Family family) {
-  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
-  constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
+void add_way_stations(NftObjects& objects) {
   for (const auto& [chain, hook, priority, counter] : stations) {
     objects.add_base_chain({.name = chain, .hook = hook, .priority = priority});
     for (const WayCounters& way : {synack_counters, segment_counters})
       objects.add_counter(way.*counter);
-    NftRule synacks = marked_rule(plan, family, chain);
+  }
+}
+
+void add_way_rules(NftObjects& objects, const RulesetPlan& plan, Family family) {
+  constexpr std::array<std::uint8_t, 1> tcp{IPPROTO_TCP};
+  constexpr std::array<std::uint8_t, 1> syn_and_ack{tcp_syn_ack};
+  for (const Station& station : stations) {
+    NftRule synacks = marked_rule(plan, family, station.chain);
     synacks.meta(NFT_META_L4PROTO).equals(tcp);
     synacks.transport_field(tcp_flags).masked(syn_and_ack).equals(syn_and_ack);
-    objects.add_rule(synacks.count(synack_counters.*counter).accept(), "counter of SYN-ACKs");
-    NftRule others = marked_rule(plan, family, chain);
-    objects.add_rule(others.count(segment_counters.*counter), "counter of segments");
+    objects.add_rule(synacks.count(synack_counters.*station.counter).accept(),
+                     "counter of SYN-ACKs");
+    NftRule others = marked_rule(plan, family, station.chain);
+    objects.add_rule(others.count(segment_counters.*station.counter), "counter of segments");
   }
 }
 

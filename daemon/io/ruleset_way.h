@@ -27,7 +27,8 @@ inline constexpr WayCounters segment_counters{"segments_to_route", "segments_rou
 std::array<std::uint8_t, 4> host_order(std::uint32_t value);
 // The start of a rule about packets that carry our mark.
 NftRule marked_rule(const RulesetPlan& plan, Family family, const std::string& chain);
-// Appends the counters to a table, with their chains and rules.
-void add_way(NftObjects& objects, const RulesetPlan& plan, Family family);
+// Appends the chains and the counters to a table, and their rules.
+void add_way_stations(NftObjects& objects);
+void add_way_rules(NftObjects& objects, const RulesetPlan& plan, Family family);
 
 }  // namespace synward::io

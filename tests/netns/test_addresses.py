@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from lab import lab as labs
-from lab import network, wait
+from lab import network, threads, wait
 from lab.capture import IP, TCP, Ether, IPv6, raw_socket
 
 pytestmark = pytest.mark.synward
@@ -29,14 +29,18 @@ def address(lab, family, interface="m0"):
         lab.middlebox.ip("addr", "del", *given)
 
 
-def spoof(lab, family):
-    """A SYN from the client's side with the VIP as its source."""
+def send_segment(lab, family, source, **fields):
+    """From the client's side to the service."""
     kind = IP if family == 4 else IPv6
-    frame = (Ether(src=network.MAC["c0"], dst=network.MAC["m0"])
-             / kind(src=VIP[family], dst=network.SERVICE[family])
-             / TCP(sport=next(_ports), dport=80, flags="S", seq=1000, options=[("MSS", 1460)]))
+    frame = (Ether(src=network.MAC["c0"], dst=network.MAC["m0"]) / kind(src=source, dst=network.SERVICE[family])
+             / TCP(sport=next(_ports), dport=80, seq=1000, **fields))
     with raw_socket(lab.client, "c0") as send:
         send(bytes(frame))
+
+
+def spoof(lab, family):
+    """A SYN with the VIP as its source."""
+    send_segment(lab, family, VIP[family], flags="S", options=[("MSS", 1460)])
 
 
 def refused(daemon):
@@ -68,6 +72,26 @@ def test_an_address_that_comes_later_is_this_machines_own(fresh_lab, family):
         assert fetches(lab.middlebox, family, network.SERVICE[family], "--interface", VIP[family])
         assert lab.load(10, family=family)["ok"] == 10
     wait.until(lambda: not is_refused(lab, family), "the address to be forgotten")
+
+
+@FAMILIES
+def test_what_waits_in_the_queues_outlasts_new_rules(fresh_lab, family):
+    """Where a base chain goes, the kernel drops all of it, and nobody counts it."""
+    lab, daemon, waiting = fresh_lab, fresh_lab.defence, 20
+    unknown = daemon.metrics().total("dropped_packets_total", reason="unknown_segment")
+    with contextlib.ExitStack() as stack:
+        for worker in range(2):
+            stack.enter_context(threads.halted(threads.named(daemon.process.pid, f"worker-{worker}")))
+        for _ in range(waiting):
+            send_segment(lab, family, network.client_address(family), flags="A", ack=1)
+        wait.until(lambda: daemon.metrics().total("queue_depth", role="flow") == waiting, "them to wait")
+        with address(lab, family):
+            listing = ("nft", "list", "set", "ip" if family == 4 else "ip6", "synward", "own_addresses")
+            wait.until(lambda: VIP[family] in lab.middlebox.run(*listing).stdout, "the rules to know the address")
+        wait.until(lambda: VIP[family] not in lab.middlebox.run(*listing).stdout, "the rules to forget it")
+        assert daemon.metrics().total("queue_depth", role="flow") == waiting
+    wait.until(lambda: daemon.metrics().total("dropped_packets_total", reason="unknown_segment") == unknown + waiting,
+               "all of them to be judged")
 
 
 @FAMILIES
