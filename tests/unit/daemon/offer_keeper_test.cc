@@ -183,7 +183,7 @@ std::vector<config::Service> services_of(std::size_t services, std::uint16_t lis
 
 // 64 backends each, as many as there may be. A start that is quadratic in them takes minutes.
 TEST_F(Offers, AreLaidOutInLinearTime) {
-  const double growth = test::growth(100, [this](std::size_t services) {
+  const double growth = test::growth(20, [this](std::size_t services) {
     settings_.services = services_of(services, 1, 64);
     return [this, layout = ServiceLayout(settings_.services)] {
       EXPECT_EQ(OfferKeeper(settings_, layout, HostFacts{}).histories().size(),
@@ -194,7 +194,7 @@ TEST_F(Offers, AreLaidOutInLinearTime) {
 }
 
 TEST_F(Offers, AreReadInLinearTime) {
-  const double growth = test::growth(4, [this](std::size_t services) {
+  const double growth = test::growth(2, [this](std::size_t services) {
     settings_.services = services_of(services, 100, 0);
     settings_.splice.early_data.per_connection_bytes = 65535;
     started(10);
@@ -208,7 +208,7 @@ TEST_F(Offers, AreReadInLinearTime) {
 }
 
 TEST_F(Offers, MoveWithTheirListensInLinearTime) {
-  const double growth = test::growth(4, [this](std::size_t services) {
+  const double growth = test::growth(2, [this](std::size_t services) {
     settings_.services = services_of(services, 100, 0);
     ServiceLayout layout(settings_.services);
     const auto before = std::make_shared<OfferKeeper>(settings_, layout, HostFacts{});
