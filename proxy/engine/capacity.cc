@@ -19,6 +19,7 @@
 
 #include <algorithm>
 
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 

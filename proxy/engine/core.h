@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the steps of the engine share. Seen by proxy/engine only.
+// What the steps of the engine share: its state, and a packet on its way through them. Seen by
+// proxy/engine only.
 #pragma once
 #include <algorithm>
 #include <deque>
@@ -20,8 +21,6 @@
 #include "proxy/wire/icmp.h"
 
 namespace synward::engine {
-
-inline constexpr std::chrono::milliseconds backend_silence{600};  // S3: then another is tried
 
 struct ServiceState {
   flow::HalfOpenQueue queue;
@@ -107,80 +106,5 @@ struct Arrival {
   ServiceState& service;
   Outbox& out;
 };
-
-// --- verdicts (verdicts.cc) ---
-// A packet cannot be dropped without a reason.
-Decision drop(ServiceCounters& counters, Reason reason);
-inline Decision drop(const Arrival& arrival, Reason reason) {
-  return drop(arrival.service.counters, reason);
-}
-inline Decision consume() {
-  return {Verdict::consume, {}};
-}
-inline Decision pass() {
-  return {Verdict::pass, {}};
-}
-inline Decision forward(const Arrival& arrival) {
-  return {Verdict::forward, arrival.segment.packet};
-}
-// Answers the sender: in the packet's place, but by the outbox where that has IP options.
-Decision reply(const Arrival& arrival, const wire::SegmentToSend& answer);
-void send(Outbox& out, ServiceCounters& counters, const wire::SegmentToSend& segment);
-
-// What synward says in a connection is treated on its way like what the end says in whose name it
-// does: by its DSCP, of which the client's is taken for both, and by its flow label, by which
-// routers choose among equal paths. It is never marked (ECN).
-void note_treatment(flow::Flow& flow, const wire::IpHeader& of_client);
-void treat_as_client(wire::SegmentToSend& segment, const flow::Flow& flow);
-void treat_as_service(const Core& core, wire::SegmentToSend& segment, const flow::Flow& flow);
-
-// --- the steps, one file each ---
-// `flow`: the connection that the client has already, or nullptr.
-Decision answer_syn(Core& core, const Arrival& arrival, flow::Flow* flow);  // step_challenge.cc
-Decision redeem(Core& core, const Arrival& arrival);                        // step_redeem.cc
-Decision hold(Core& core, const Arrival& arrival, flow::Flow& flow);        // step_hold.cc
-Decision complete(Core& core, const Arrival& arrival, flow::Flow& flow);    // step_complete.cc
-// O3: tells the client the backend's window, and that again until it has been heard.
-void open_window(Core& core, flow::Flow& flow, Instant now, Outbox& out);
-Decision splice_segment(Core& core, const Arrival& arrival, flow::Flow& flow);  // step_splice.cc
-// As the tracker takes it: in the numbers of the client.
-tcp::Seen seen(const flow::Flow& flow, Side from, const wire::Segment& segment);
-Decision unknown(Core& core, const Arrival& arrival);  // step_unknown.cc
-Decision challenge_ack(Core& core, const Arrival& arrival, flow::Flow& flow);
-
-// --- time (timers.cc) ---
-void half_open_timers(Core& core, Instant now, Outbox& out);
-void flow_timers(Core& core, Instant now, Outbox& out);
-// Arms the timer of an open connection for its idle timeout (T4).
-void watch_idle(Core& core, flow::Flow& flow, Instant now);
-
-// --- half-open entries (step_challenge.cc) ---
-void forget(ServiceState& service, flow::HalfOpenEntry& entry);
-wire::SegmentToSend challenge_for(Core& core, Instant now, const flow::HalfOpenEntry& entry);
-
-// --- life of a flow (lifecycle.cc) ---
-// A redeemed connection; nullptr if there is no room.
-flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key);
-ServiceState& service_of(Core& core, const flow::Flow& flow);
-// Chooses a redeemed connection's first backend and sends it a SYN; a RST to the client if none is
-// left.
-void ask_first_backend(Core& core, flow::Flow& flow, Instant now, Outbox& out);
-// Sends the (next) SYN to the flow's backend and arms its timer.
-void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
-// S3: others are preferred to the present backend for a while, for everybody's connections: only
-// where the sign of its failure cannot be forged by those who would harm it.
-void pass_over(Core& core, const flow::Flow& flow, Instant now);
-// The present backend did not take the connection: the next one, or a RST to the client.
-void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);
-// Both sides are done: states to `closed` unless they ended by themselves, timer for the linger.
-void end_flow(Core& core, flow::Flow& flow, CloseReason reason, Instant now);
-// RFC 9293 3.10.7.4, eighth, TIME-WAIT: a FIN that comes again restarts the 2MSL of its receiver.
-void fin_again(Core& core, flow::Flow& flow, Side from, Instant now);
-void release_early_data(Core& core, flow::Flow& flow);
-void erase_flow(Core& core, flow::Flow& flow);
-void set_state(Core& core, flow::Flow& flow, Side side, tcp::State state);
-// After observe(): moves the gauges from the states before to those now.
-void count_states(ServiceCounters& counters, const tcp::Connection& before,
-                  const tcp::Connection& now);
 
 }  // namespace synward::engine

@@ -7,13 +7,21 @@
 #include <unordered_set>
 
 #include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/sources.h"
 #include "proxy/engine/step_adopt.h"
+#include "proxy/engine/step_challenge.h"
+#include "proxy/engine/step_complete.h"
+#include "proxy/engine/step_hold.h"
 #include "proxy/engine/step_icmp.h"
 #include "proxy/engine/step_not_ours.h"
 #include "proxy/engine/step_orphaned.h"
+#include "proxy/engine/step_redeem.h"
 #include "proxy/engine/step_refuse_call.h"
+#include "proxy/engine/step_splice.h"
+#include "proxy/engine/timers.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // How a flow begins, looks for its backend, and ends.
+#include "proxy/engine/lifecycle.h"
+
 #include <algorithm>
 
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "proxy/engine/resets.h"
 
+#include "proxy/engine/lifecycle.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
+
 namespace synward::engine {
 
 using flow::Flow;

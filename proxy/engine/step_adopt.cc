@@ -8,6 +8,11 @@
 // services: behind any other address there was nobody.
 #include "proxy/engine/step_adopt.h"
 
+#include "proxy/engine/lifecycle.h"
+#include "proxy/engine/step_splice.h"
+#include "proxy/engine/timers.h"
+#include "proxy/engine/verdicts.h"
+
 namespace synward::engine {
 
 using flow::Adoption;

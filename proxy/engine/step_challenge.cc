@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Step: a client's SYN is answered with a challenge, remembered if there is room (H1..H3).
+#include "proxy/engine/step_challenge.h"
+
 #include <algorithm>
 
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/step_orphaned.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -2,11 +2,16 @@
 //
 // Step: the backend answers our SYN. From here on both sides' sequence numbers are known: the
 // offsets are fixed, the backend is acknowledged, and the held data goes to it, in that order.
+#include "proxy/engine/step_complete.h"
+
 #include <algorithm>
 
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
+#include "proxy/engine/timers.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

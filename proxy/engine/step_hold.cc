@@ -2,8 +2,12 @@
 //
 // Step: what the client sends before the backend has answered is held, in order and bounded, and
 // not acknowledged (S4): if we lose it, the client sends it again.
-#include "proxy/engine/core.h"
+#include "proxy/engine/step_hold.h"
+
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
+#include "proxy/engine/step_challenge.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -6,6 +6,8 @@
 // life either. Only an error about our own SYN is ours to act on.
 #include "proxy/engine/step_icmp.h"
 
+#include "proxy/engine/lifecycle.h"
+#include "proxy/engine/verdicts.h"
 #include "proxy/splice/quote.h"
 
 namespace synward::engine {

@@ -6,9 +6,11 @@
 // to a SYN that we have given up, and a connection that is older than the daemon.
 #include "proxy/engine/step_not_ours.h"
 
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 #include "proxy/engine/step_orphaned.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -7,6 +7,7 @@
 #include "proxy/engine/step_orphaned.h"
 
 #include "proxy/engine/resets.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

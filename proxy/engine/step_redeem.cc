@@ -2,11 +2,18 @@
 //
 // Step: an acknowledgement without a connection redeems a challenge, known from the half-open queue
 // or by its cookie alone (S1), and opens exactly one connection (S2).
+#include "proxy/engine/step_redeem.h"
+
 #include <optional>
 
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
+#include "proxy/engine/step_challenge.h"
+#include "proxy/engine/step_hold.h"
+#include "proxy/engine/step_unknown.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -5,6 +5,7 @@
 #include "proxy/engine/step_refuse_call.h"
 
 #include "proxy/engine/resets.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

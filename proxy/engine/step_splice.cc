@@ -2,10 +2,16 @@
 //
 // Step: a segment of a joined connection. Tracked first (RFC 9293 3.10.7.4: acceptance before
 // everything), then translated, then sent on its way.
+#include "proxy/engine/step_splice.h"
+
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
+#include "proxy/engine/step_challenge.h"
+#include "proxy/engine/timers.h"
+#include "proxy/engine/treatment.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

@@ -4,10 +4,12 @@
 // its service has left the configuration it is none of ours and passes; else it belongs to a
 // connection that is older than the daemon (step_adopt.cc), or is dropped, or answered with a RST
 // where the operator asked for it (splice.unknown_segments).
-#include "proxy/engine/core.h"
+#include "proxy/engine/step_unknown.h"
+
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
 #include "proxy/engine/step_orphaned.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 

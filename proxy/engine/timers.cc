@@ -2,10 +2,15 @@
 //
 // What happens because nothing happened: challenges are repeated and forgotten, backends asked
 // again, idle connections ended, ended ones forgotten.
+#include "proxy/engine/timers.h"
+
 #include "proxy/engine/capacity.h"
-#include "proxy/engine/core.h"
+#include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
 #include "proxy/engine/step_adopt.h"
+#include "proxy/engine/step_challenge.h"
+#include "proxy/engine/step_complete.h"
+#include "proxy/engine/verdicts.h"
 
 namespace synward::engine {
 
