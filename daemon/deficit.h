@@ -4,9 +4,10 @@
 // their effect can: fewer packets pass than were let on (kernel.md).
 #pragma once
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 namespace synward {
 
@@ -19,22 +20,27 @@ class Deficit {
     bool blocked() const { return missing * 2 > due; }  // half of them is no accident
   };
 
-  // Both are totals, and grow. What was let on up to the last turn must have passed by now; nothing
-  // while that is too little to judge by.
+  // Both are totals, and grow; nothing while too few were let on to judge by. Read `passed` second,
+  // and let packets be in `let_on` only when they have left: then what is short of it was dropped,
+  // and what is too much will be in `let_on` soon. Each loss is told once, at the next judgement:
+  // a few all the time never sum up to a blockade.
   std::optional<Judgement> turn(std::uint64_t let_on, std::uint64_t passed) {
-    const std::uint64_t due = std::exchange(let_on_before_, let_on) - judged_;
+    const std::uint64_t due = let_on - judged_;
     if (due < packets_min) return std::nullopt;
-    const std::uint64_t arrived = passed - std::min(passed, passed_);
-    judged_ += due;
-    // Never above what is judged: what was let on since then may have passed already.
-    passed_ += std::min(arrived, due);
-    return Judgement{.due = due, .missing = due - std::min(arrived, due)};
+    judged_ = let_on;
+    const std::int64_t known = *std::ranges::max_element(short_);
+    const auto now = static_cast<std::int64_t>(let_on - passed);
+    short_[next_++ % short_.size()] = now;
+    const auto lost = static_cast<std::uint64_t>(std::max<std::int64_t>(now - known, 0));
+    return Judgement{.due = due, .missing = std::min(due, lost)};
   }
 
  private:
-  std::uint64_t let_on_before_ = 0;  // at the last turn
-  std::uint64_t judged_ = 0;         // of those let on
-  std::uint64_t passed_ = 0;         // of those judged
+  std::uint64_t judged_ = 0;  // of those let on
+  // What was short of the total at the last judgements, below 0 if more had passed. The most of it
+  // had been lost by then; of more than a few, as somebody else's packets with our mark lower it.
+  std::array<std::int64_t, 8> short_{};
+  std::size_t next_ = 0;
 };
 
 }  // namespace synward
