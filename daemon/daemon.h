@@ -14,6 +14,7 @@
 #include "daemon/incidents.h"
 #include "daemon/io/network_watch.h"
 #include "daemon/io/nfqueue.h"
+#include "daemon/io/queue_statistics.h"
 #include "daemon/io/ruleset.h"
 #include "daemon/key_file.h"
 #include "daemon/metrics/collector.h"
@@ -49,7 +50,7 @@ class Daemon {
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();
   void tell_start() const;
-  std::vector<metrics::QueueSample> queue_samples() const;
+  std::vector<metrics::QueueSample> queue_samples();
 
   // --- reload.cc ---
   struct Wanted {
@@ -103,6 +104,7 @@ class Daemon {
   std::deque<Counters> counters_;  // by worker
   std::deque<Worker> workers_;
   std::unique_ptr<io::Ruleset> ruleset_;
+  io::QueueTotals queue_totals_;
   // Before the exposer, whose threads ask for it until they are gone.
   mutable std::mutex health_mutex_;
   // Why, guarded by health_mutex_: until the rules are in place nothing is protected.

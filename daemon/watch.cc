@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "daemon/daemon.h"
@@ -22,29 +21,28 @@ namespace {
 // least).
 constexpr int stuck_seconds = 3;
 
-void add_statistics(metrics::QueueSample& sample, std::span<const io::QueueStatistics> lines,
+void add_statistics(metrics::QueueSample& sample,
+                    const std::map<std::uint16_t, io::QueueStatistics>& queues,
                     std::uint16_t number) {
-  const auto line = std::ranges::find(lines, number, &io::QueueStatistics::number);
-  if (line == lines.end()) return;
-  sample.waiting += line->waiting;
-  sample.dropped_full += line->dropped_full;
-  sample.dropped_socket += line->dropped_socket;
+  const auto queue = queues.find(number);
+  if (queue == queues.end()) return;
+  sample.waiting += queue->second.waiting;
+  sample.dropped_full += queue->second.dropped_full;
+  sample.dropped_socket += queue->second.dropped_socket;
 }
 
 }  // namespace
 
-std::vector<metrics::QueueSample> Daemon::queue_samples() const {
+std::vector<metrics::QueueSample> Daemon::queue_samples() {
   std::vector<metrics::QueueSample> samples;
-  const auto statistics = io::read_queue_statistics();
-  const std::span<const io::QueueStatistics> lines =
-      statistics ? *statistics : std::span<const io::QueueStatistics>{};
+  const auto queues = queue_totals_.look();
   for (unsigned i = 0; i < workers_count_; ++i) {
     const io::QueueNumbers numbers = io::queue_numbers(queue_start_, workers_count_, i);
     samples.push_back({.number = numbers.syn, .role = metrics::QueueRole::syn});
-    add_statistics(samples.back(), lines, numbers.syn);
+    add_statistics(samples.back(), queues, numbers.syn);
     samples.push_back({.number = numbers.flow, .role = metrics::QueueRole::flow});
-    add_statistics(samples.back(), lines, numbers.flow);
-    add_statistics(samples.back(), lines, numbers.large);  // segments too
+    add_statistics(samples.back(), queues, numbers.flow);
+    add_statistics(samples.back(), queues, numbers.large);  // segments too
   }
   return samples;
 }

@@ -41,6 +41,10 @@ std::optional<QueueStatistics> parse_line(std::string_view line) {
                          .dropped_socket = static_cast<std::uint64_t>(column[6])};
 }
 
+std::uint64_t went_on(std::uint64_t total, std::uint64_t kernel) {
+  return total + static_cast<std::uint32_t>(kernel - total);
+}
+
 }  // namespace
 
 std::vector<QueueStatistics> parse_queue_statistics(std::string_view text) {
@@ -68,6 +72,21 @@ std::expected<std::vector<QueueStatistics>, std::string> read_queue_statistics(
                     "SupplementaryGroups=root to the unit",
                     path));
   return std::unexpected(fmt::format("cannot read {}: {}", path, std::strerror(text.error())));
+}
+
+std::map<std::uint16_t, QueueStatistics> QueueTotals::look() {
+  const std::lock_guard lock(mutex_);
+  const auto lines = read_queue_statistics(path_);
+  for (auto& [number, queue] : known_) queue.waiting = 0;
+  if (!lines) return known_;
+  for (const QueueStatistics& line : *lines) {
+    QueueStatistics& queue = known_[line.number];
+    const auto [full, socket] = std::pair(queue.dropped_full, queue.dropped_socket);
+    queue = line;
+    queue.dropped_full = went_on(full, line.dropped_full);
+    queue.dropped_socket = went_on(socket, line.dropped_socket);
+  }
+  return known_;
 }
 
 }  // namespace synward::io

@@ -2,6 +2,10 @@
 #include "daemon/io/queue_statistics.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "daemon/io/queue_holder.h"
 
@@ -32,6 +36,36 @@ TEST(QueueStatistics, names_the_module_if_the_file_is_missing) {
   const auto queues = read_queue_statistics("/nonexistent/nfnetlink_queue");
   ASSERT_FALSE(queues);
   EXPECT_NE(queues.error().find("modprobe nfnetlink_queue"), std::string::npos);
+}
+
+class QueueTotalsTest : public testing::Test {
+ protected:
+  ~QueueTotalsTest() override { std::filesystem::remove(path); }
+  QueueStatistics after(std::string_view full, std::string_view socket) {
+    std::ofstream(path) << "24100 1171 12 2 65531 " << full << ' ' << socket << " 1000 1\n";
+    return totals.look()[24100];
+  }
+
+  const std::string path = testing::TempDir() + "queue_totals_" + std::to_string(getpid());
+  QueueTotals totals{path};
+};
+
+TEST_F(QueueTotalsTest, GoOnWhereTheKernelsCountersBeginAgain) {
+  EXPECT_EQ(after("4294967290", "7").dropped_full, 4'294'967'290U);
+  EXPECT_EQ(after("10", "4294967295").dropped_full, 4'294'967'306U);
+  const QueueStatistics queue = after("10", "0");
+  EXPECT_EQ(queue.dropped_full, 4'294'967'306U);
+  EXPECT_EQ(queue.dropped_socket, 4'294'967'296U);
+  EXPECT_EQ(after("9", "0").dropped_full, 2 * 4'294'967'296U + 9);
+}
+
+TEST_F(QueueTotalsTest, StayWhatTheyWereWhileNobodyTells) {
+  EXPECT_EQ(after("3", "4").waiting, 12U);
+  std::filesystem::remove(path);
+  const QueueStatistics queue = totals.look()[24100];
+  EXPECT_EQ(queue.dropped_full, 3U);
+  EXPECT_EQ(queue.dropped_socket, 4U);
+  EXPECT_EQ(queue.waiting, 0U);
 }
 
 TEST(QueueHolder, finds_the_inode_of_a_netfilter_port) {
