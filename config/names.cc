@@ -26,11 +26,10 @@ constexpr std::array<Word<SpliceEngine>, 3> engine_table{{{"auto", SpliceEngine:
                                                           {"kernel", SpliceEngine::kernel, false}}};
 constexpr std::array<Word<UnknownSegments>, 2> unknown_segments_table{
     {{"drop", UnknownSegments::drop}, {"reset", UnknownSegments::reset}}};
-constexpr std::array<Word<ShieldMode>, 4> shield_mode_table{
-    {{"auto", ShieldMode::automatic},
-     {"off", ShieldMode::off},
-     {"native", ShieldMode::native, false},
-     {"generic", ShieldMode::generic, false}}};
+constexpr std::array<Word<ShieldMode>, 4> shield_mode_table{{{"auto", ShieldMode::automatic},
+                                                             {"off", ShieldMode::off},
+                                                             {"xdp", ShieldMode::xdp, false},
+                                                             {"tc", ShieldMode::tc, false}}};
 constexpr std::array<Word<OnPressure>, 2> on_pressure_table{
     {{"drop", OnPressure::drop}, {"pass", OnPressure::pass, false}}};
 // The guard rule that `drop` leaves behind is not built yet.

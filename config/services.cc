@@ -25,7 +25,19 @@ struct Endpoints {
   bool complete = false;  // there, and nothing in it was refused
 };
 
+// 203.0.113.10:8000-8099, the first not above the last.
+bool is_port_range(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::size_t dash = text.rfind('-');
+  if (colon == text.npos || dash == text.npos || dash < colon) return false;
+  const auto first = wire::parse_endpoint(text.substr(0, dash));
+  const auto last =
+      wire::parse_endpoint(fmt::format("{}:{}", text.substr(0, colon), text.substr(dash + 1)));
+  return first && last && first->port <= last->port;
+}
+
 Parsed<Backend> parse_listen(std::string_view text) {
+  if (is_port_range(text)) return std::unexpected(unavailable(text));
   const auto endpoint = parse_reachable_endpoint(text);
   if (!endpoint) return std::unexpected(endpoint.error());
   return Backend{.endpoint = *endpoint};

@@ -22,7 +22,7 @@ enum class WhenDown { drop, reset };
 enum class SpliceEngine { automatic, kernel, userspace };
 // What answers a segment that belongs to no connection.
 enum class UnknownSegments { drop, reset };
-enum class ShieldMode { automatic, off, native, generic };
+enum class ShieldMode { automatic, off, xdp, tc };
 // What happens to SYNs when the queue is full (OnOverload) or the daemon has stopped (OnExit).
 enum class OnPressure { drop, pass };
 

@@ -18,9 +18,9 @@ void expect_refused(const Refusal& refusal) {
 
 TEST(ConfigRefuses, ValuesWhosePartDoesNotExistYet) {
   expect_refused({"splice: {engine: kernel}", "3:18: engine: 'kernel' is not in this version"});
-  expect_refused({"shield: {mode: native}", "3:16: mode: 'native' is not in this version"});
+  expect_refused({"shield: {mode: xdp}", "3:16: mode: 'xdp' is not in this version"});
   expect_refused({"on_overload: pass", "3:14: on_overload: 'pass' is not in this version"});
-  expect_refused({"shield: {mode: generic}", "3:16: mode: 'generic' is not in this version"});
+  expect_refused({"shield: {mode: tc}", "3:16: mode: 'tc' is not in this version"});
 }
 
 TEST(ConfigRefuses, WordsThatAreNoneOfTheChoice) {
@@ -42,9 +42,8 @@ TEST(ConfigRefuses, WordsThatAreNoneOfTheChoice) {
 }
 
 TEST(ConfigRefuses, WordsThatAreNearOneWhosePartDoesNotExistYet) {
-  expect_refused(
-      {"shield: {mode: natve}",
-       "3:16: mode: 'natve' is not one of auto, off, native, generic; did you mean 'native'?"});
+  expect_refused({"shield: {mode: xpd}",
+                  "3:16: mode: 'xpd' is not one of auto, off, xdp, tc; did you mean 'xdp'?"});
   expect_refused({"splice: {engine: Kernel}",
                   "3:18: engine: 'Kernel' is not one of auto, userspace, kernel; "
                   "did you mean 'kernel'?"});

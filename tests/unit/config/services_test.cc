@@ -98,6 +98,19 @@ TEST(ConfigServices, SaysWhatIsWrongWithAPort) {
   }
 }
 
+TEST(ConfigServices, SaysThatRangesOfPortsAreNotInThisVersion) {
+  EXPECT_EQ(problems_of_listen("203.0.113.10:8000-8099"),
+            "2:33: listen: '203.0.113.10:8000-8099' is not in this version\n");
+  EXPECT_EQ(problems_of_listen("[2001:db8::10]:80-80"),
+            "2:33: listen: '[2001:db8::10]:80-80' is not in this version\n");
+  for (const auto* const no_range :
+       {"203.0.113.10:8099-8000", "203.0.113.10:0-80", "203.0.113.10:80-65536", "203.0.113.10:80-",
+        "203.0.113.10:-80", "203.0.113.10:1-2-3", "web-1:443", "203.0.113.10-12:443", "-:", ":-"}) {
+    EXPECT_NE(problems_of_listen(no_range).find("is not a numeric ADDRESS:PORT"), std::string::npos)
+        << no_range;
+  }
+}
+
 TEST(ConfigServices, SaysThatANetworkIsNoAddress) {
   EXPECT_EQ(problems_of_listen("203.0.113.0/24:443"),
             "2:33: listen: '203.0.113.0/24:443' is a network; "
