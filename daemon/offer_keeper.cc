@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "daemon/io/clock.h"
 #include "daemon/service/log.h"
@@ -218,17 +219,25 @@ void OfferKeeper::tell(std::size_t listen) const {
                      words_for(histories_[listen].newest().offer));
 }
 
-// The workers have done the same when they heard of it; here it is for the file and the log.
+// The workers have done the same when they heard of it; here it is for the file and the log. Where
+// the loss is over already, they hear from here that the offer holds again.
 std::vector<std::size_t> OfferKeeper::shrink(Epoch present) {
   std::vector<std::size_t> changed;
+  const std::uint32_t losses = board_->losses();
+  const bool lost_meanwhile = std::exchange(losses_heeded_, losses) != losses;
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     ServiceOffer offer = histories_[i].at(present);
     for (const std::uint16_t position : listens_[i].backends) {
       const auto known = board_->find(listens_[i].service, position);
       if (known) offer = backend::what_holds(offer, *known);
     }
-    if (offer == histories_[i].at(present)) continue;
-    histories_[i].begin(present, offer);
+    const bool holds = offer == histories_[i].at(present);
+    if (holds && !lost_meanwhile) continue;
+    if (holds) {
+      histories_[i].announce(present + 1, histories_[i].newest().offer);
+    } else {
+      histories_[i].begin(present, offer);
+    }
     changed.push_back(i);
   }
   return changed;

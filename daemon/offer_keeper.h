@@ -34,7 +34,8 @@ class OfferKeeper {
   void begin(handshake::Epoch present);
   // What has been heard since; a learning SYN to servers that were not heard or refused something,
   // at longer and longer intervals up to a minute, and to all of them every ten. True if an offer
-  // changed at once, where it no longer holds, or was announced for the next epoch.
+  // changed at once, where it no longer holds, or was announced for the next epoch; also one that
+  // is the same again, where workers may have shrunk theirs meanwhile.
   bool turn(Instant now, handshake::Epoch present);
 
   // The servers' links are others: what they bound is offered at the next turn.
@@ -61,7 +62,7 @@ class OfferKeeper {
   void ask(bool everyone);
   void take(const std::vector<io::OptionProbe::Answer>& answers);
   void tell(std::size_t listen) const;
-  // W2: the listens whose present offer no longer holds.
+  // W2: the listens whose present offer no longer holds, or did not for a while.
   std::vector<std::size_t> shrink(handshake::Epoch present);
   // The listens whose offer changes.
   std::vector<std::size_t> renew(
@@ -72,6 +73,7 @@ class OfferKeeper {
 
   const std::string path_;
   std::shared_ptr<backend::LearnedBoard> board_;
+  std::uint32_t losses_heeded_ = 0;  // of the board's
   io::OptionProbe probe_;
   std::vector<Backend> backends_;
   std::vector<std::size_t> asked_;  // indices into backends_, as the probe counts them

@@ -105,7 +105,7 @@ void Worker::take_directives(Instant now) {
   }
   if (directives_.reloads.load(std::memory_order_acquire) != reloads_taken_) take_reload(now);
   directives_.interfaces.take(interfaces_);
-  if (directives_.offers.take(offers_)) engine_.set_offers(std::move(offers_.value));
+  if (directives_.offers.take(offers_)) engine_.set_offers(std::move(offers_.value), now);
   if (directives_.network.take(network_)) take_network();
 }
 

@@ -99,17 +99,27 @@ void Core::shrink_offers(Instant now) {
   }
 }
 
-void Core::set_offers(std::vector<handshake::OfferHistory> offers) {
+// Whose cookies are under way. A listen has the same number before and after a reload.
+void Core::remember_made(std::vector<handshake::OfferHistory>& offers, Instant now) const {
+  const handshake::Epoch present = keys.epoch(now);
+  const std::size_t known = std::min(offers.size(), settings.offers.size());
+  for (std::size_t i = 0; i < known; ++i) offers[i].remember(settings.offers[i], present);
+}
+
+void Core::set_offers(std::vector<handshake::OfferHistory> offers, Instant now) {
+  remember_made(offers, now);
   settings.offers = std::move(offers);
   losses_heeded_.reset();
 }
 
 void Core::apply(const EngineSettings& changed, Instant now) {
   // What may be too large for the memory comes first: where it throws, all works as before.
-  add_services(changed, now);
+  EngineSettings wanted = changed;
+  remember_made(wanted.offers, now);
+  add_services(wanted, now);
   early_data.set_bounds(
       {.per_connection = changed.early_data_per_connection, .total = changed.early_data_total});
-  settings = changed;
+  settings = std::move(wanted);
   losses_heeded_.reset();
   directory.apply(settings.services);
   choice.grow();

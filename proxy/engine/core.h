@@ -86,7 +86,8 @@ struct Core {
   // W2: where a backend was heard, by whomever, to accept less than is offered, the offer shrinks
   // now. The cookies of the one before redeem as long as they would have (C10).
   void shrink_offers(Instant now);
-  void set_offers(std::vector<handshake::OfferHistory> offers);
+  // Who made them has not heard of everything that was offered here.
+  void set_offers(std::vector<handshake::OfferHistory> offers, Instant now);
   const wire::Endpoint& service_endpoint(std::uint16_t listen) const {
     return directory.listen(listen).endpoint;
   }
@@ -95,6 +96,7 @@ struct Core {
   std::optional<std::uint32_t> losses_heeded_;  // of the board's; nothing: offers are new
   void add_services(const EngineSettings& wanted, Instant now);
   void set_limits();
+  void remember_made(std::vector<handshake::OfferHistory>& offers, Instant now) const;
 };
 
 // A packet on its way through the steps.

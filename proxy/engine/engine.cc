@@ -250,8 +250,8 @@ void Engine::re_anchor(Duration wall_offset, Instant now) {
   state_->keys.re_anchor(wall_offset, now);
 }
 
-void Engine::set_offers(std::vector<handshake::OfferHistory> offers) {
-  state_->set_offers(std::move(offers));
+void Engine::set_offers(std::vector<handshake::OfferHistory> offers, Instant now) {
+  state_->set_offers(std::move(offers), now);
 }
 
 // std::bad_alloc leaves everything as it was.

@@ -43,7 +43,7 @@ class Engine {
   // C4: the wall clock was stepped.
   void re_anchor(Duration wall_offset, Instant now);
   // C10: by listen, as in the settings. An offer that begins now must have been announced before.
-  void set_offers(std::vector<handshake::OfferHistory> offers);
+  void set_offers(std::vector<handshake::OfferHistory> offers, Instant now);
   // The host's addresses or links have changed. Allocates.
   void set_network(const HostNetwork& network);
   // Packets that the kernel refused to send (perform found out).

@@ -38,6 +38,10 @@ class OfferHistory {
   // holds.
   void begin(Epoch present, const ServiceOffer& offer);
 
+  // What another history of the same listen made, as long as its cookies are accepted: it is tried
+  // too, and goes on where it began later than what is made here.
+  void remember(const OfferHistory& made, Epoch present);
+
   // Newest first; never empty.
   std::span<const Entry> entries() const { return {entries_.data(), count_}; }
 
@@ -48,13 +52,19 @@ class OfferHistory {
   Tries tries(Epoch epoch) const;
 
  private:
-  void push(const Entry& newest, Epoch begun_before);
+  void push(const Entry& newest, Epoch present);
+  void insert(std::size_t place, const Entry& entry, Epoch present);
+  void forget_one(Epoch present);
   std::size_t index_at(Epoch epoch) const;
+  // Cookies of this entry, which is not the newest, are still accepted.
+  bool accepted(std::size_t index, Epoch epoch) const {
+    return entries_[index - 1].from + 1 >= epoch;
+  }
 
   // One that was announced, one that began, and what was taken back within an epoch and the one
   // before it.
   static constexpr std::size_t entries_max = 6;
-  std::array<Entry, entries_max> entries_{};
+  std::array<Entry, entries_max + 1> entries_{};  // one more while another is forgotten for it
   std::size_t count_ = 1;
 };
 

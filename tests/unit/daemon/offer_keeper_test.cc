@@ -90,6 +90,22 @@ TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
   EXPECT_TRUE(offer(keeper, 12).timestamps);
 }
 
+// A worker has shrunk its own, and nobody else would tell it that the loss is over.
+TEST_F(Offers, W2AreToldAgainWhereALossWasOverBeforeAnybodyLooked) {
+  OfferKeeper keeper = started(10);
+  learn(keeper, full_answer());
+  ASSERT_TRUE(keeper.turn(io::now(), 10));
+  ASSERT_FALSE(keeper.turn(io::now(), 12));
+  backend::Answer less = full_answer();
+  less.options.timestamps.reset();
+  keeper.board()->learn(0, 1, {}, less);
+  keeper.board()->learn(0, 1, {}, full_answer());
+  EXPECT_TRUE(keeper.turn(io::now(), 12));
+  EXPECT_EQ(keeper.histories().at(0).newest().from, 13U);
+  EXPECT_TRUE(offer(keeper, 13).timestamps);
+  EXPECT_FALSE(keeper.turn(io::now(), 12));
+}
+
 TEST_F(Offers, FollowNotEachWindowThatABackendAnswers) {
   OfferKeeper keeper = started(10);
   learn(keeper, full_answer());

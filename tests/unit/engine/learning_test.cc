@@ -166,8 +166,37 @@ TEST_F(BrokenPromise, AnOfferThatArrivesLateDoesNotPromiseItAgain) {
   redeem_full();
   ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
   EXPECT_FALSE(next_challenge().options.timestamps.has_value());
-  engine().set_offers({handshake::OfferHistory(everything())});
+  engine().set_offers({handshake::OfferHistory(everything())}, now);
   EXPECT_FALSE(next_challenge().options.timestamps.has_value());
+}
+
+// The main thread looks once a second: what it publishes may not know what this worker offers.
+TEST_F(BrokenPromise, C10WhatThisWorkerAloneHasOfferedOutlivesAPublication) {
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  const Segment challenge = next_challenge();
+  engine().set_offers({handshake::OfferHistory(everything())}, now);
+  EXPECT_EQ(from_client(from_client_segment(1001, challenge.seq.value() + 1)), Verdict::consume);
+  EXPECT_EQ(counters().cookies_rejected[0].value(), 0U);
+}
+
+TEST_F(BrokenPromise, C10SoItDoesAReload) {
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  const Segment challenge = next_challenge();
+  engine().apply(settings, now);
+  EXPECT_EQ(from_client(from_client_segment(1001, challenge.seq.value() + 1)), Verdict::consume);
+  EXPECT_EQ(counters().cookies_rejected[0].value(), 0U);
+}
+
+TEST_F(BrokenPromise, H2ARepeatedChallengeOutlivesAPublication) {
+  redeem_full();
+  ASSERT_EQ(from_backend(syn_ack_with(false, true)), Verdict::consume);
+  const Segment challenge = next_challenge();
+  engine().set_offers({handshake::OfferHistory(everything())}, now);
+  ASSERT_EQ(from_client(full_syn()), Verdict::reply);
+  EXPECT_EQ(left.at(0).segment.seq, challenge.seq);
+  EXPECT_FALSE(left.at(0).segment.options.timestamps.has_value());
 }
 
 TEST_F(BrokenPromise, W2TheNextBackendIsTriedAndThisOneNotPassedOver) {
@@ -178,7 +207,7 @@ TEST_F(BrokenPromise, W2TheNextBackendIsTriedAndThisOneNotPassedOver) {
     ++client.port;
     settings.learned->learn_anew(0, 0, answer_of(everything()));
     settings.learned->learn_anew(0, 1, answer_of(everything()));
-    engine().set_offers({handshake::OfferHistory(everything())});
+    engine().set_offers({handshake::OfferHistory(everything())}, now);
     redeem_full();
     const Endpoint first = backend = left.at(0).segment.destination;
     ASSERT_EQ(from_backend(syn_ack_with(timestamps, false)), Verdict::consume);
@@ -254,7 +283,7 @@ TEST_F(Learning, C10AChallengeOfTheOfferBeforeRedeemsAndKeepsItsPromise) {
   const auto epoch = handshake::epoch_at(now, settings.wall_offset);
   handshake::OfferHistory history = settings.offers[0];
   history.announce(epoch + 1, everything());
-  engine().set_offers({history});
+  engine().set_offers({history}, now);
   pass(seconds(64));
   counters();
   ASSERT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
@@ -273,7 +302,7 @@ class OfferChangedInsideAnEpoch : public Learning {
       offer.window = window;
       history.begin(epoch, offer);
     }
-    engine().set_offers({history});
+    engine().set_offers({history}, now);
     while (handshake::epoch_at(now, settings.wall_offset) == epoch) pass(seconds(1));
   }
 };
@@ -310,7 +339,7 @@ TEST_F(Learning, ARepeatedChallengeKeepsItsPromiseAcrossAChange) {
   const auto epoch = handshake::epoch_at(now, settings.wall_offset);
   handshake::OfferHistory history = settings.offers[0];
   history.announce(epoch + 1, everything());
-  engine().set_offers({history});
+  engine().set_offers({history}, now);
   while (handshake::epoch_at(now, settings.wall_offset) == epoch) pass(seconds(1));
   ASSERT_EQ(from_client(full_syn()), Verdict::reply);
   EXPECT_EQ(left.at(0).segment.seq, before.segment.seq);

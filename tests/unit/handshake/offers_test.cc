@@ -96,6 +96,52 @@ TEST(OfferHistory, AtStartAnOfferMayBeginInsideAnEpoch) {
   EXPECT_EQ(history.at(12).mss, 5000);
 }
 
+TEST(OfferHistory, WhatAnotherOneMadeIsTriedAsLongAsItsCookiesLive) {
+  OfferHistory own(with_mss(1000));
+  own.begin(11, with_mss(500));
+  OfferHistory published(with_mss(1000));
+  published.begin(11, with_mss(800));
+  published.announce(12, with_mss(2000));
+  published.remember(own, 11);
+  EXPECT_EQ(published.at(11).mss, 800);
+  EXPECT_EQ(tried(published, 11), (Masses{800, 500, 1000, 2000}));
+  EXPECT_EQ(tried(published, 12), (Masses{2000, 800, 500, 1000}));
+  EXPECT_EQ(tried(published, 13), (Masses{2000, 800}));
+}
+
+TEST(OfferHistory, WhatAnotherOneBeganLastHoldsUntilTheNextEpoch) {
+  OfferHistory own(with_mss(1000));
+  own.begin(11, with_mss(500));
+  OfferHistory published(with_mss(1000));
+  published.announce(12, with_mss(1000));
+  published.remember(own, 11);
+  EXPECT_EQ(published.at(11).mss, 500);
+  EXPECT_EQ(published.at(12).mss, 1000);
+  EXPECT_EQ(tried(published, 12), (Masses{1000, 500, 1000}));
+}
+
+TEST(OfferHistory, OfAnotherOneNothingIsTakenThatIsKnownOrOver) {
+  OfferHistory own(with_mss(1000));
+  own.announce(11, with_mss(2000));
+  own.announce(21, with_mss(3000));
+  own.announce(23, with_mss(4000));
+  OfferHistory published({21, with_mss(3000)});
+  published.remember(own, 22);
+  EXPECT_EQ(published.entries().size(), 2U);  // 2000 was made until 21
+  published.remember(own, 22);
+  EXPECT_EQ(tried(published, 22), (Masses{3000, 2000}));
+}
+
+// Most cookies under way are of the one that was made before it all began.
+TEST(OfferHistory, ManyChangesWithinAnEpochDoNotForgetTheOneBeforeThem) {
+  OfferHistory history(with_mss(1000));
+  for (std::uint16_t mss = 900; mss > 100; mss -= 100) history.begin(11, with_mss(mss));
+  EXPECT_EQ(tried(history, 11), (Masses{200, 600, 700, 800, 900, 1000}));
+  history.announce(12, with_mss(2000));
+  EXPECT_EQ(history.at(11).mss, 200);
+  EXPECT_EQ(tried(history, 12), (Masses{2000, 200, 700, 800, 900, 1000}));
+}
+
 TEST(OfferHistory, TheOldestIsForgotten) {
   OfferHistory history(with_mss(1000));
   history.announce(11, with_mss(2000));
