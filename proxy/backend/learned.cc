@@ -21,6 +21,13 @@ Accepts accepts_lastingly(bool asked, bool said, Accepts before) {
   return before == Accepts::yes ? before : accepts(asked, said, before);
 }
 
+// RFC 9293 3.7.1: what a missing option says, and what every host takes (RFC 1122 3.3.3, RFC 8200
+// 5): a smaller one is no server's.
+std::uint16_t mss_of(const Answer& answer) {
+  const std::uint16_t least = answer.ipv4 ? 536 : 1220;
+  return std::max(answer.options.mss.value_or(least), least);
+}
+
 std::uint16_t smaller_window(std::uint16_t known, std::uint16_t said) {
   if (known < window_min) return said;
   return said < window_min ? known : std::min(known, said);
@@ -68,15 +75,17 @@ bool accepts_less(const LearnedOptions& before, const LearnedOptions& after) {
   const auto refused = [&](Accepts LearnedOptions::* option) {
     return before.*option != Accepts::no && after.*option == Accepts::no;
   };
-  return refused(&LearnedOptions::timestamps) || refused(&LearnedOptions::ecn) ||
-         after.mss < before.mss;
+  return refused(&LearnedOptions::timestamps) || refused(&LearnedOptions::ecn);
 }
 
 }  // namespace
 
 LearnedOptions learn(const LearnedOptions& before, const Asked& asked, const Answer& answer) {
   LearnedOptions after = before;
-  after.mss = answer.options.mss.value_or(answer.ipv4 ? 536 : 1220);  // RFC 9293 3.7.1
+  // A server tells one client less whose path is said to take less (Linux: RTAX_ADVMSS and the path
+  // MTU, which an ICMP error sets), so it is the largest of those that clients hear. One that is
+  // too large costs ICMP errors, not connections.
+  after.mss = std::max(before.mss, mss_of(answer));
   after.window = smaller_window(before.window, answer.window);
   after.window_since_asked = smaller_window(before.window_since_asked, answer.window);
   after.scaling =
@@ -136,7 +145,6 @@ handshake::ServiceOffer what_holds(const handshake::ServiceOffer& made,
   handshake::ServiceOffer offer = made;
   if (backend.timestamps == Accepts::no) offer.timestamps = false;
   if (backend.ecn == Accepts::no) offer.ecn = false;
-  if (backend.mss != 0) offer.mss = std::min(offer.mss, backend.mss);
   return offer;
 }
 

@@ -18,7 +18,7 @@ namespace synward::backend {
 enum class Accepts : std::uint8_t { unknown, no, yes };
 
 struct LearnedOptions {
-  std::uint16_t mss = 0;  // 0: nothing was heard
+  std::uint16_t mss = 0;  // the largest since the learning SYN; 0: nothing was heard
   // Initial, of SYN-ACKs, hence not scaled. A server rounds it to segments of the client's size, so
   // each client sees another: the smallest since the learning SYN before the last one, and since
   // the last one. An offer that followed every SYN-ACK would change all the time.
@@ -64,8 +64,8 @@ handshake::ServiceOffer offer_for(const handshake::ServiceOffer& unlearned,
                                   std::span<const LearnedOptions> backends);
 
 // W2, C10: what of an offer still holds with a backend that is known to accept so much. What cannot
-// be translated, timestamps and ECN, and the MSS; windows and SACK can (W1, W2), and the smallest
-// window is another one all the time.
+// be translated is taken from it, timestamps and ECN; windows and SACK can be (W1, W2), and what a
+// server says of its windows and MSS is another for each client.
 handshake::ServiceOffer what_holds(const handshake::ServiceOffer& made,
                                    const LearnedOptions& backend);
 

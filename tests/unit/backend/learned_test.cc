@@ -109,6 +109,23 @@ TEST(Learn, ASynAckWithoutMssMeansTheDefault) {
   EXPECT_EQ(learn({}, {}, answer).mss, 1220);
 }
 
+TEST(Learn, NoServersMssIsSmallerThanWhatEveryHostTakes) {
+  Answer answer = full_answer();
+  answer.options.mss = 1;
+  EXPECT_EQ(learn_anew({}, answer).mss, 536);
+  answer.ipv4 = false;
+  EXPECT_EQ(learn_anew({}, answer).mss, 1220);
+}
+
+// Each client hears another, as its path's MTU is known to the server.
+TEST(Learn, TheMssIsTheLargestThatClientsHearSinceTheLearningSyn) {
+  Answer small = full_answer();
+  small.options.mss = 600;
+  EXPECT_EQ(learn(full(), {}, small).mss, 1460);
+  EXPECT_EQ(learn(learn({}, {}, small), {}, full_answer()).mss, 1460);
+  EXPECT_EQ(learn_anew(full(), small).mss, 600);
+}
+
 TEST(OfferFor, NothingLearnedPromisesNoTimestamps) {
   const auto offer = offer_for(unlearned(), {});
   EXPECT_EQ(offer, unlearned());

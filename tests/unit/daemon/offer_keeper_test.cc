@@ -75,12 +75,10 @@ TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
   ASSERT_TRUE(offer(keeper, 11).timestamps);
   backend::Answer less = full_answer();
   less.options.timestamps.reset();
-  less.options.mss = 1400;
   keeper.board()->learn(0, 1, {}, less);
   EXPECT_TRUE(keeper.turn(io::now(), 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_TRUE(offer(keeper, 11).ecn);
-  EXPECT_EQ(offer(keeper, 11).mss, 1400);
   EXPECT_FALSE(keeper.turn(io::now(), 11));
   const auto tries = keeper.histories().at(0).tries(11);
   EXPECT_TRUE(std::ranges::any_of(tries.all(), [](const auto& each) { return each.timestamps; }));
@@ -88,6 +86,20 @@ TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
   EXPECT_TRUE(keeper.turn(io::now(), 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_TRUE(offer(keeper, 12).timestamps);
+}
+
+TEST_F(Offers, FollowTheMssThatALearningSynIsToldWithTheNextEpoch) {
+  OfferKeeper keeper = started(10);
+  learn(keeper, full_answer());
+  keeper.turn(io::now(), 10);
+  backend::Answer small = full_answer();
+  small.options.mss = 1400;
+  keeper.board()->learn(0, 1, {}, small);
+  EXPECT_FALSE(keeper.turn(io::now(), 11)) << "one client's path";
+  keeper.board()->learn_anew(0, 1, small);
+  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_EQ(offer(keeper, 11).mss, 1460);
+  EXPECT_EQ(offer(keeper, 12).mss, 1400);
 }
 
 // A worker has shrunk its own, and nobody else would tell it that the loss is over.

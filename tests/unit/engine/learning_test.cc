@@ -170,6 +170,25 @@ TEST_F(BrokenPromise, AnOfferThatArrivesLateDoesNotPromiseItAgain) {
   EXPECT_FALSE(next_challenge().options.timestamps.has_value());
 }
 
+// A server tells a client the MSS that it believes this client's path to have.
+TEST_F(BrokenPromise, TheMssThatOneClientIsToldChangesNobodysOffer) {
+  const Segment waiting = next_challenge();
+  const std::uint16_t its_port = client.port;
+  for (const std::uint16_t mss :
+       std::initializer_list<std::uint16_t>{1400, 1300, 1200, 1000, 600, 512, 1}) {
+    ++client.port;
+    redeem_full();
+    SegmentToSend answer = syn_ack_with(true, true);
+    answer.options.mss = mss;
+    ASSERT_EQ(from_backend(answer), Verdict::consume);
+    EXPECT_EQ(next_challenge().options.mss, 1460) << mss;
+  }
+  EXPECT_EQ(board->losses(), 0U);
+  client.port = its_port;
+  EXPECT_EQ(from_client(full_ack(waiting.seq.value(), waiting.options.timestamps->value)),
+            Verdict::consume);
+}
+
 // The main thread looks once a second: what it publishes may not know what this worker offers.
 TEST_F(BrokenPromise, C10WhatThisWorkerAloneHasOfferedOutlivesAPublication) {
   redeem_full();
