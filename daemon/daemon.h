@@ -73,7 +73,7 @@ class Daemon {
   void tell_status();
   void tell_incidents();
   void watch_reply_path();
-  void look_at_routing(Instant now, const io::Ruleset::Way& way);
+  void look_at_routing(const io::Ruleset::Way& way);
   void watch_segments();
   std::string firewall_cure() const;
   void renew_offers();
@@ -86,6 +86,7 @@ class Daemon {
   bool find_interfaces();  // false: to be tried again
   void look_at_links();
   void warn_of_obstacles();
+  void look_at_obstacles_again();
 
   config::Settings settings_;
   const std::string config_file_;
@@ -97,7 +98,8 @@ class Daemon {
   std::optional<io::NetworkWatch> network_watch_;
   bool network_changed_ = false;  // and not read yet
   bool rules_outdated_ = false;
-  std::set<std::string> warned_;  // of what is in the way of answers, since the last reload
+  std::set<std::string> warned_;  // of what is in the way of answers
+  Instant obstacles_looked_at_{};
   std::unique_ptr<ClockAnchor> clock_;
   std::unique_ptr<OfferKeeper> offers_;
   Directives directives_;
@@ -128,7 +130,6 @@ class Daemon {
     bool possible = true;  // nothing speaks against it
     Deficit deficit;       // of the firewall's making
     Deficit routing;       // of routing's
-    Instant look_at{};
     Instant again_at{};
     Duration wait = wait_first;
   };

@@ -91,19 +91,33 @@ bool Daemon::find_interfaces() {
   return true;
 }
 
-// Each once: a link that flaps must not fill the journal.
+// What stands in the way of answers, when it comes and when it is gone: nobody should believe an
+// old line, nor restart for what is mended. A link that flaps must not fill the journal.
 void Daemon::warn_of_obstacles() {
-  for (const std::string& warning : host_warnings(settings_)) {
-    if (warned_.insert(warning).second) service::log_warning("{}", warning);
-  }
-  const std::vector<std::string> obstacles = reply_in_place_obstacles(settings_);
-  for (const std::string& obstacle : obstacles) {
-    if (!warned_.insert(obstacle).second) continue;
-    service::log_warning("challenges go by raw socket, which is slower: {}", obstacle);
-  }
-  if (reply_path_.possible == obstacles.empty()) return;
-  reply_path_.possible = obstacles.empty();
+  static service::RateLimitedLog comes(service::LogLevel::warning, 20, std::chrono::minutes(1));
+  static service::RateLimitedLog goes(service::LogLevel::info, 20, std::chrono::minutes(1));
+  obstacles_looked_at_ = io::now();
+  std::set<std::string> standing;
+  for (std::string& warning : host_warnings(settings_)) standing.insert(std::move(warning));
+  const std::vector<std::string> in_place = reply_in_place_obstacles(settings_);
+  for (const std::string& obstacle : in_place)
+    standing.insert("challenges go by raw socket, which is slower: " + obstacle);
+  for (const std::string& text : standing)
+    if (!warned_.contains(text)) comes.log("{}", text);
+  for (const std::string& text : warned_)
+    if (!standing.contains(text)) goes.log("no longer: {}", text);
+  warned_ = std::move(standing);
+  if (reply_path_.possible == in_place.empty()) return;
+  reply_path_.possible = in_place.empty();
   directives_.reply_in_place = reply_path_.possible;
+  if (reply_path_.possible) goes.log("challenges go in place again");
+}
+
+// Routes and sysctls, which no event tells of here: there may be as many routes as the internet
+// has, and a sysctl has no events. Some seconds apart, however often it is asked for.
+void Daemon::look_at_obstacles_again() {
+  constexpr std::chrono::seconds between_looks{5};
+  if (io::now() >= obstacles_looked_at_ + between_looks) warn_of_obstacles();
 }
 
 }  // namespace synward

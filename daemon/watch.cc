@@ -56,6 +56,7 @@ void Daemon::every_second() {
   }
   renew_offers();
   if (succession_->end_orphans(io::now() - settings_.splice.idle)) rules_outdated_ = true;
+  if (!warned_.empty()) look_at_obstacles_again();
   for (unsigned i = 0; i < workers_count_; ++i) {
     const std::uint64_t progress = workers_[i].progress();
     seconds_without_progress_[i] =
@@ -166,7 +167,7 @@ void Daemon::watch_reply_path() {
   for (const Worker& worker : workers_) written += worker.replies_in_place();
   const auto way = ruleset_->way_of_challenges();
   if (!way || !directives_.reply_in_place) return;
-  look_at_routing(now, *way);
+  look_at_routing(*way);
   const auto judged = reply_path_.deficit.turn(written, way->undropped);
   if (!judged) return;
   if (!judged->blocked()) {
@@ -185,12 +186,9 @@ void Daemon::watch_reply_path() {
 
 // Where routing refuses challenges, their SYNs' sources may be forged, or a setting be changed that
 // answers in place need (rp_filter): not what is lost decides, but what is found.
-void Daemon::look_at_routing(Instant now, const io::Ruleset::Way& way) {
-  constexpr std::chrono::seconds between_looks{10};
+void Daemon::look_at_routing(const io::Ruleset::Way& way) {
   const auto judged = reply_path_.routing.turn(way.to_route, way.routed);
-  if (!judged || !judged->blocked() || now < reply_path_.look_at) return;
-  reply_path_.look_at = now + between_looks;
-  warn_of_obstacles();
+  if (judged && judged->blocked()) look_at_obstacles_again();
 }
 
 // Nobody's traffic is no proof that the firewall was mended, but a load balancer that reads the

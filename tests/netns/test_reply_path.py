@@ -113,6 +113,38 @@ def test_a_reverse_path_filter_that_comes_later_is_seen(fresh):
     assert fresh.load(20)["above_200_ms"] == 0
 
 
+@pytest.mark.parametrize("obstacle", ("rp_filter", "no route"))
+def test_what_stood_in_the_way_of_answers_and_is_mended_is_seen(fresh, obstacle):
+    """A default route often comes after the last address, and the log itself says which sysctl to set."""
+    far, way = "198.18.5.5", (network.SPOOFED4, "via", network.client_address(4), "dev", "m0")
+    fresh.middlebox.ip("route", "del", network.SPOOFED4)
+    fresh.middlebox.set_sysctls({"net.ipv4.conf.m0.rp_filter": 1 if obstacle == "rp_filter" else 2})
+    listens = [network.endpoint(4), network.endpoint(6)]
+    if obstacle == "no route":
+        listens.append(f"{far}:80")
+    daemon = fresh.protect(synward.Synward(services=[{"name": "web", "listen": listens}],
+                                           half_open={"synack_retries": 0}))
+    slower = {"rp_filter": "by raw socket, which is slower: the reverse path filter of m0",
+              "no route": f"by raw socket, which is slower: there is no route to {far}"}[obstacle]
+    assert slower in daemon.log()
+    with said_apart(fresh) as said:
+        for family in (4, 6):
+            assert fresh.load(10, family=family)["ok"] == 10
+        slow = said()
+        assert slow >= 20
+        if obstacle == "rp_filter":
+            fresh.middlebox.set_sysctls({"net.ipv4.conf.m0.rp_filter": 0})
+        else:
+            fresh.middlebox.ip("route", "add", *way)
+        wait.until(lambda: "challenges go in place again" in daemon.log(), "the cure to be seen")
+        for family in (4, 6):
+            assert fresh.load(10, family=family)["ok"] == 10
+        assert said() == slow
+    log = daemon.log()
+    assert log.count("challenges go in place again") == 1
+    assert len([line for line in log.splitlines() if "no longer: " in line and slower in line]) == 1
+
+
 @pytest.mark.parametrize("family", (4, 6))
 def test_a_firewall_that_drops_replies_before_routing_is_found_out(fresh, family):
     """As firewalld's reverse path filter of IPv6 does."""
