@@ -11,7 +11,11 @@
 //  - if nobody has been silent for so long, who wants in takes the place of somebody of a network
 //    above an eighth, or of a service above its share, while his own are below. The one that is
 //    silent longest of the next sixteen of these is chosen; where fewer than an eighth of all are
-//    such, the search goes on at the next try.
+//    such, the search goes on at the next try. Who is of a network above its own eighth displaces
+//    only others of such, also where his service is below its share. Before all go the guesses of
+//    step_adopt.cc, of which nothing is proven.
+//
+// Nobody gives way but to who has redeemed a challenge: anybody can forge a SYN.
 //
 // The bound is a 64th short of the table: challenges that are under way will want places too; for
 // how many of them nobody knows, since most may be spoofed.
@@ -61,8 +65,10 @@ class AboveShare {
         by_service_(newcomer.service.open_flows < core.service_share) {}
   bool anybody() const { return by_network_ || by_service_; }
   bool operator()(const Flow& flow) const {
-    return (by_network_ && core_.flows_by_prefix.of(flow.key.client) > network_share_) ||
-           (by_service_ && core_.services[flow.service].open_flows > core_.service_share);
+    const bool network_above = core_.flows_by_prefix.of(flow.key.client) > network_share_;
+    if (by_network_ && network_above) return true;
+    const bool service_above = core_.services[flow.service].open_flows > core_.service_share;
+    return by_service_ && service_above && (by_network_ || network_above);
   }
 
  private:
@@ -71,17 +77,21 @@ class AboveShare {
   bool by_network_, by_service_;
 };
 
-Flow* next_above_share(Core& core, const AboveShare& above) {
+Flow* next_to_give_way(Core& core, const Arrival& newcomer) {
   constexpr int looks_max = 16;
+  const AboveShare above(core, newcomer);
+  if (!above.anybody() && core.provisional_flows == 0) return nullptr;
   Flow* silent_longest = nullptr;
   for (int looks = 0; looks < looks_max; ++looks) {
     Flow* const flow = core.flows.next(core.share_hand);
     if (flow == nullptr) {
       core.share_hand = 0;
-    } else if (!flow->lingering && above(*flow) &&
-               (silent_longest == nullptr || flow->last_segment < silent_longest->last_segment)) {
-      silent_longest = flow;
+      continue;
     }
+    if (is_provisional(*flow)) return flow;
+    const bool silent_longer =
+        silent_longest == nullptr || flow->last_segment < silent_longest->last_segment;
+    if (silent_longer && !flow->lingering && above(*flow)) silent_longest = flow;
   }
   return silent_longest;
 }
@@ -137,20 +147,22 @@ void end_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
 }
 
 bool place_is_left(Core& core, const Arrival& arrival) {
-  return core.flows.open_count() < bound(core) || make_room(core, arrival);
+  if (core.flows.open_count() < bound(core)) return true;
+  if (oldest_silent(core, arrival.now) != nullptr) return true;
+  const std::uint32_t hand = core.share_hand;
+  const bool somebody = next_to_give_way(core, arrival) != nullptr;
+  if (somebody) core.share_hand = hand;  // for make_room() to find again
+  return somebody;
 }
 
-bool make_room(Core& core, const Arrival& arrival) {
+void make_room(Core& core, const Arrival& arrival) {
+  if (core.flows.open_count() < bound(core)) return;
   if (Flow* const silent = oldest_silent(core, arrival.now)) {
     end_silent(core, *silent, arrival.now, arrival.out);
-    return true;
+  } else if (Flow* const flow = next_to_give_way(core, arrival)) {
+    count(core, *flow, GaveWay::share);
+    end(core, *flow, CloseReason::displaced, arrival.now, arrival.out);
   }
-  const AboveShare above(core, arrival);
-  Flow* const flow = above.anybody() ? next_above_share(core, above) : nullptr;
-  if (flow == nullptr) return false;
-  count(core, *flow, GaveWay::share);
-  end(core, *flow, CloseReason::displaced, arrival.now, arrival.out);
-  return true;
 }
 
 }  // namespace synward::engine

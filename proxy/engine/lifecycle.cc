@@ -142,7 +142,6 @@ Flow* open_flow(Core& core, const flow::ConnectionKey& key) {
   flow->connection.backend.state = State::listen;
   gauge(counters, Side::client, State::established).add(1);
   gauge(counters, Side::backend, State::listen).add(1);
-  count_open(core, *flow, true);
   return flow;
 }
 
@@ -194,6 +193,7 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
     flow.adoption = flow::Adoption::lasting;
   } else {
     counters.connections_closed[static_cast<std::size_t>(reason)].add();
+    if (flow.phase != Phase::lingering) count_open(core, flow, false);
   }
   release_early_data(core, flow);
   if (!flow.joined() && flow.backend_syns > 0) abandon_syn(core, flow, now);
@@ -201,7 +201,6 @@ void end_flow(Core& core, Flow& flow, CloseReason reason, Instant now) {
     set_state(core, flow, Side::client, State::closed);
     set_state(core, flow, Side::backend, State::closed);
   }
-  if (flow.phase != Phase::lingering) count_open(core, flow, false);
   flow.phase = Phase::lingering;
   core.live_tuples.end(core.flows.place_of(flow));
   core.flows.linger(flow);
@@ -222,8 +221,11 @@ void release_early_data(Core& core, Flow& flow) {
 
 void erase_flow(Core& core, Flow& flow) {
   ServiceCounters& counters = service_of(core, flow).counters;
-  if (is_provisional(flow)) --core.provisional_flows;
-  if (flow.phase != Phase::lingering) count_open(core, flow, false);
+  if (is_provisional(flow)) {
+    --core.provisional_flows;
+  } else if (flow.phase != Phase::lingering) {
+    count_open(core, flow, false);
+  }
   gauge(counters, Side::client, flow.connection.client.state).add(-1);
   gauge(counters, Side::backend, flow.connection.backend.state).add(-1);
   release_early_data(core, flow);

@@ -8,7 +8,7 @@ namespace synward::engine {
 
 inline constexpr std::chrono::milliseconds backend_silence{600};  // S3: then another is tried
 
-// A redeemed connection; nullptr if there is no room.
+// A redeemed connection or a guess, not counted as open yet; nullptr if there is no room.
 flow::Flow* open_flow(Core& core, const flow::ConnectionKey& key);
 ServiceState& service_of(Core& core, const flow::Flow& flow);
 // Chooses a redeemed connection's first backend and sends it a SYN; a RST to the client if none is

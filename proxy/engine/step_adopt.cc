@@ -8,6 +8,7 @@
 // services: behind any other address there was nobody.
 #include "proxy/engine/step_adopt.h"
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/lifecycle.h"
 #include "proxy/engine/step_splice.h"
 #include "proxy/engine/timers.h"
@@ -100,6 +101,7 @@ void confirm_adoption(Core& core, const Arrival& arrival, Flow& flow, wire::SeqN
   if (ack < flow.connection.of(adopted_by).snd_una) return;
   flow.adoption = Adoption::lasting;
   --core.provisional_flows;
+  count_open(core, flow, true);
   arrival.service.counters.connections_spliced.add();
   watch_idle(core, flow, arrival.now);
 }

@@ -128,12 +128,12 @@ Decision answer_syn(Core& core, const Arrival& arrival, Flow* flow) {
   }
   // Its service is gone: new connections are the servers' own matter.
   if (core.directory.listen(arrival.key.listen).retired) return pass_call(core, arrival.segment);
+  if (!service.synacks.allows(arrival.key.client, arrival.now)) {
+    return drop(arrival, synward_reason_synack_limit);
+  }
   // T4: a client must not believe in a connection that cannot be had.
   if (!place_is_left(core, arrival)) {
     return drop(arrival, synward_reason_flow_table_full);
-  }
-  if (!service.synacks.allows(arrival.key.client, arrival.now)) {
-    return drop(arrival, synward_reason_synack_limit);
   }
   if (!syn.ip.plain && !core.answers_apart.spend(arrival.now)) {
     return drop(arrival, synward_reason_ip_options_limit);

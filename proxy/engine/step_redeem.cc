@@ -115,13 +115,14 @@ Decision redeem(Core& core, const Arrival& arrival) {
     return drop(arrival, synward_reason_replayed_cookie);
   }
 
+  make_room(core, arrival);
   Flow* flow = open_flow(core, arrival.key);
-  if (flow == nullptr && make_room(core, arrival)) flow = open_flow(core, arrival.key);
   if (flow == nullptr) {
     // It believes in a connection that cannot be had (T4).
     refuse(core, arrival);
     return drop(arrival, synward_reason_flow_table_full);
   }
+  count_open(core, *flow, true);
   if (!core.spent_cookies().add(use, arrival.now + handshake::cookie_life_max, arrival.now)) {
     counters.spent_cookies_forgotten.add();
   }

@@ -50,6 +50,14 @@ class Capacity : public ::testing::Test, public Harness {
     if (from_client(from_client_segment(1001, cookie + 1)) != Verdict::consume) return false;
     return from_backend(syn_ack(777000, 1001)) == Verdict::consume;
   }
+  // How many of so many who come from many networks do.
+  int connect_of(int all) {
+    int had = 0;
+    for (int i = 0; i < all; ++i) {
+      had += connects(20 + i % 100, static_cast<std::uint16_t>(50'000 + i)) ? 1 : 0;
+    }
+    return had;
+  }
   std::uint64_t closed(CloseReason reason) {
     return counters().connections_closed[static_cast<std::size_t>(reason)].value();
   }
@@ -211,14 +219,29 @@ TEST_F(Capacity, WhatHasEndedGoesFirst) {
   EXPECT_EQ(gave_way(GaveWay::share), 0U);
 }
 
-// A spoofed flood takes no places, so it makes no more than are kept free.
-TEST_F(Capacity, SpoofedSynsDisplaceNoMoreThanThePlacesThatAreKeptFree) {
+// Anybody can forge a SYN.
+TEST_F(Capacity, NobodyGivesWayToSpoofedSyns) {
   fill(1, bound);
   for (int i = 0; i < 2000; ++i) {
     client = {address(2 + i % 200, 1 + i / 200), 40'000};
     from_client(syn());
   }
+  EXPECT_EQ(gave_way(GaveWay::share), 0U);
+  EXPECT_TRUE(connects(250));
   EXPECT_EQ(gave_way(GaveWay::share), 1U);
+}
+
+TEST_F(Capacity, ASynOverItsLimitIsSaidToBeThat) {
+  settings.services[0].synacks_per_prefix = 1;
+  fill(1, bound);
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    client = {address(1, 251), static_cast<std::uint16_t>(50'000 + i)};
+    EXPECT_EQ(from_client(syn()), Verdict::drop);
+    client.address = address(2, 251);
+    from_client(syn());
+  }
+  EXPECT_GT(dropped(synward_reason_synack_limit), 0U);
+  EXPECT_EQ(gave_way(GaveWay::share), 0U);
 }
 
 class TwoServices : public Capacity {
@@ -243,6 +266,32 @@ TEST_F(TwoServices, AServiceHoldsItsShareWhileOthersWantIn) {
   EXPECT_EQ(all_counters().services[1].connections_gave_way[1].value(), 0U);
 }
 
+TEST_F(TwoServices, ANetworkAboveItsShareTakesNothingInTheNameOfAQuietService) {
+  for (int network = 1; network <= 8; ++network) fill(network, 28);
+  service = backend = other;
+  fill(30, 28);
+  int had = 0;
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    had += connects(30, static_cast<std::uint16_t>(50'000 + i)) ? 1 : 0;
+  }
+  EXPECT_EQ(had, 4) << "then it has its eighth";
+  EXPECT_EQ(gave_way(GaveWay::share), 4U);
+}
+
+// One that wants in for good followed by one of the service that has too much, again and again.
+TEST_F(TwoServices, NobodyGivesWayToSpoofedSynsOfAnotherService) {
+  for (int network = 1; network <= 9; ++network) fill(network, 28);
+  const Endpoint first = service;
+  for (int i = 0; i < 50; ++i) {
+    service = backend = other;
+    client = {address(20 + i, 1), 40'000};
+    from_client(syn());
+    service = backend = first;
+    connects(9, static_cast<std::uint16_t>(50'000 + i));
+  }
+  EXPECT_EQ(gave_way(GaveWay::share), 0U);
+}
+
 TEST_F(TwoServices, OneClientOfOneServiceLeavesTheOtherOneOpenToItself) {
   fill(1, bound);
   service = backend = other;
@@ -259,11 +308,36 @@ TEST_F(Capacity, AGuessGivesWayAndNobodyIsTold) {
   fill(2, 28);
   for (int network = 3; network < 11; ++network) fill(network, 20);
   ASSERT_TRUE(connects(20));
-  client = {address(21, 1), 50'000};
-  EXPECT_EQ(from_client(syn()), Verdict::reply);
+  ASSERT_TRUE(connects(21));
   for (const Left& each : left) EXPECT_FALSE(each.segment.has(wire::flag_rst));
   EXPECT_EQ(gave_way(GaveWay::share), 2U);
   EXPECT_EQ(closed(CloseReason::displaced), 0U);
+}
+
+// Whoever forges one counts against the network that he forges it of.
+TEST_F(Capacity, GuessesAreInNobodysShareAndGiveWayFirst) {
+  settings.adopt_until = now + minutes(10);
+  fill(1, 20);
+  for (int i = 0; i < 40; ++i) {
+    client = {address(1, 100 + i), 30'000};
+    ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  }
+  for (int network = 2; network < 10; ++network) fill(network, 24);
+  EXPECT_EQ(connect_of(500), 40) << "as many as there are guesses";
+  EXPECT_EQ(gave_way(GaveWay::share), 40U);
+  EXPECT_EQ(closed(CloseReason::displaced), 0U);
+}
+
+TEST_F(Capacity, AConfirmedGuessIsInItsNetworksShare) {
+  settings.adopt_until = now + minutes(10);
+  for (int i = 0; i < 40; ++i) {
+    client = {address(1, 100 + i), 30'000};
+    ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+    ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  }
+  for (int network = 2; network < 12; ++network) fill(network, network == 11 ? 14 : 22);
+  EXPECT_EQ(connect_of(500), 8) << "then it has its eighth";
+  EXPECT_EQ(closed(CloseReason::displaced), 8U);
 }
 
 }  // namespace
