@@ -37,10 +37,8 @@ Choice::Choice(const Directory& directory, const flow::HashKey& key)
 }
 
 void Choice::grow() {
-  passed_over_until_.resize(directory_.service_count());
-  for (std::size_t i = 0; i < passed_over_until_.size(); ++i) {
-    passed_over_until_[i].resize(directory_.backend_count(i), Instant{});
-  }
+  health_.resize(directory_.service_count());
+  for (std::size_t i = 0; i < health_.size(); ++i) health_[i].resize(directory_.backend_count(i));
 }
 
 std::uint64_t Choice::tried_bit(std::uint16_t listen, std::uint16_t position) const {
@@ -59,20 +57,29 @@ std::optional<std::uint16_t> Choice::next(const flow::ConnectionKey& connection,
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if ((tried & bit_of(i)) != 0) continue;
     const std::uint16_t position = candidates[i];
-    const bool is_well = passed_over_until_[listen.service][position] <= now;
+    const bool well = is_well(listen.service, position, now);
     const double its_score = score(key_, connection, directory_.backend(listen.service, position),
                                    directory_.weight(listen.service, position));
-    const bool better = is_well != best_is_well ? is_well : its_score > best_score;
+    const bool better = well != best_is_well ? well : its_score > best_score;
     if (best && !better) continue;
     best = position;
     best_score = its_score;
-    best_is_well = is_well;
+    best_is_well = well;
   }
   return best;
 }
 
-void Choice::failed(std::uint16_t service, std::uint16_t position, Instant now) {
-  passed_over_until_[service][position] = now + passed_over;
+bool Choice::is_well(std::uint16_t service, std::uint16_t position, Instant now) const {
+  return health_[service][position].passed_over_until <= now;
+}
+
+void Choice::answered(std::uint16_t service, std::uint16_t position, Instant now) {
+  health_[service][position].answered = now;
+}
+
+void Choice::failed(const Failure& failure, Instant now) {
+  Health& health = health_[failure.service][failure.position];
+  if (health.answered < failure.asked) health.passed_over_until = now + passed_over;
 }
 
 }  // namespace synward::backend

@@ -20,6 +20,11 @@ inline constexpr std::chrono::seconds passed_over{5};  // S3
 // order in which the others are tried.
 class Choice {
  public:
+  struct Failure {
+    std::uint16_t service, position;
+    Instant asked;
+  };
+
   // The directory is asked, not copied; after it has applied another plan, grow().
   Choice(const Directory& directory, const flow::HashKey& key);
   void grow();
@@ -31,12 +36,20 @@ class Choice {
   // not fail lately, else the best one; nullopt when all were tried.
   std::optional<std::uint16_t> next(const flow::ConnectionKey& connection, std::uint64_t tried,
                                     Instant now) const;
-  void failed(std::uint16_t service, std::uint16_t position, Instant now);
+  // It did not fail lately.
+  bool is_well(std::uint16_t service, std::uint16_t position, Instant now) const;
+  void answered(std::uint16_t service, std::uint16_t position, Instant now);
+  // It did not take what it was sent at `asked`. If it has answered somebody since, it is well:
+  // whom a client calls, and what it hears or forges there, is up to the client.
+  void failed(const Failure& failure, Instant now);
 
  private:
+  struct Health {
+    Instant answered{}, passed_over_until{};
+  };
   const Directory& directory_;
   flow::HashKey key_;
-  std::vector<std::vector<Instant>> passed_over_until_;  // [service][position]
+  std::vector<std::vector<Health>> health_;  // [service][position]
 };
 
 }  // namespace synward::backend

@@ -167,7 +167,8 @@ void send_backend_syn(Core& core, Flow& flow, Instant now, Outbox& out) {
 }
 
 void pass_over(Core& core, const Flow& flow, Instant now) {
-  core.choice.failed(flow.service, flow.backend, now);
+  core.choice.failed(
+      {.service = flow.service, .position = flow.backend, .asked = flow.backend_syn_at}, now);
 }
 
 void backend_failed(Core& core, Flow& flow, BackendFailure failure, Instant now, Outbox& out) {

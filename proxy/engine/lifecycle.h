@@ -16,8 +16,9 @@ ServiceState& service_of(Core& core, const flow::Flow& flow);
 void ask_first_backend(Core& core, flow::Flow& flow, Instant now, Outbox& out);
 // Sends the (next) SYN to the flow's backend and arms its timer.
 void send_backend_syn(Core& core, flow::Flow& flow, Instant now, Outbox& out);
-// S3: others are preferred to the present backend for a while, for everybody's connections: only
-// where the sign of its failure cannot be forged by those who would harm it.
+// S3: others are preferred to the present backend for a while, for everybody's connections, unless
+// it has answered one of them since it was asked: only where the sign of its failure cannot be
+// forged by those who would harm it.
 void pass_over(Core& core, const flow::Flow& flow, Instant now);
 // The present backend did not take the connection: the next one, or a RST to the client.
 void backend_failed(Core& core, flow::Flow& flow, BackendFailure failure, Instant now, Outbox& out);

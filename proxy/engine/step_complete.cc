@@ -143,18 +143,24 @@ void learn_from(const Core& core, const Flow& flow, const wire::Segment& syn_ack
                                 .ipv4 = syn_ack.ip.is_ipv4()});
 }
 
+bool another_is_well(const Core& core, const Flow& flow, Instant now) {
+  const auto next = core.choice.next(flow.key, flow.backends_tried, now);
+  return next && core.choice.is_well(flow.service, *next, now);
+}
+
 // W2: the client was promised timestamps and may drop segments without them (RFC 7323 3.2). Without
-// ECN it can be served, though less well: another backend is asked if there is one.
+// ECN it can be served, though less well: another backend is asked if there is one that is well.
 bool breaks_our_promise(const Core& core, const Flow& flow, const Arrival& arrival) {
   const wire::Segment& syn_ack = arrival.segment;
   if (flow.promised(SYNWARD_OFFER_TIMESTAMPS) && !syn_ack.options.timestamps) return true;
   return flow.promised(SYNWARD_OFFER_ECN) && !agrees_to_ecn(syn_ack) &&
-         core.choice.next(flow.key, flow.backends_tried, arrival.now).has_value();
+         another_is_well(core, flow, arrival.now);
 }
 
 Decision established(Core& core, const Arrival& arrival, Flow& flow) {
   const wire::Segment& syn_ack = arrival.segment;
   ServiceCounters& counters = arrival.service.counters;
+  core.choice.answered(flow.service, flow.backend, arrival.now);
   learn_from(core, flow, syn_ack);
   if (breaks_our_promise(core, flow, arrival)) {
     reset_backend(core, flow, arrival.out);

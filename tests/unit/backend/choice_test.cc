@@ -113,11 +113,24 @@ TEST(Choice, OneThatFailedIsPassedOverForAWhileUnlessNoOtherIsLeft) {
   const Directory directory({plan({1, 1})});
   Choice choice(directory, key);
   const std::uint16_t first = choice.next(connection(7), 0, start).value();
-  choice.failed(0, first, start);
+  choice.failed({.service = 0, .position = first, .asked = start}, start);
   EXPECT_NE(choice.next(connection(7), 0, start + passed_over - seconds(1)), first);
   EXPECT_EQ(choice.next(connection(7), 0, start + passed_over), first);
-  choice.failed(0, static_cast<std::uint16_t>(1 - first), start);
+  const auto other = static_cast<std::uint16_t>(1 - first);
+  choice.failed({.service = 0, .position = other, .asked = start}, start);
   EXPECT_EQ(choice.next(connection(7), 0, start), first);
+}
+
+TEST(Choice, OneThatHasAnsweredSinceItWasAskedDidNotFail) {
+  const Directory directory({plan({1, 1})});
+  Choice choice(directory, key);
+  choice.answered(0, 0, start);
+  choice.failed({.service = 0, .position = 0, .asked = start - seconds(1)}, start + seconds(1));
+  choice.failed({.service = 0, .position = 0, .asked = start}, start + seconds(1));
+  EXPECT_TRUE(choice.is_well(0, 0, start + seconds(1)));
+  choice.failed({.service = 0, .position = 0, .asked = start + seconds(1)}, start + seconds(1));
+  EXPECT_FALSE(choice.is_well(0, 0, start + seconds(1)));
+  EXPECT_TRUE(choice.is_well(0, 1, start + seconds(1)));
 }
 
 // A reload: positions stay, weights change, also of a backend that had left.

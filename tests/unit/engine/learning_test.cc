@@ -241,6 +241,25 @@ TEST_F(BrokenPromise, W2TheNextBackendIsTriedAndThisOneNotPassedOver) {
   }
 }
 
+// Without ECN a client can be served.
+TEST_F(BrokenPromise, W2WithoutEcnNoBackendIsTriedThatFailedLately) {
+  const Endpoint other = endpoint("198.51.100.78:8080");
+  settings.services = {{.listens = {service}, .backends = {backend, other}}};
+  settings.learned = std::make_shared<backend::LearnedBoard>(std::vector<std::size_t>{2});
+  redeem_full();
+  const Endpoint failed = backend = left.at(0).segment.destination;
+  SegmentToSend refusal = from_backend_segment(0, 1001);
+  refusal.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(refusal), Verdict::consume);
+  ++client.port;
+  redeem_full();
+  backend = left.at(0).segment.destination;
+  ASSERT_NE(backend, failed);
+  ASSERT_EQ(from_backend(syn_ack_with(true, false)), Verdict::consume);
+  EXPECT_EQ(state(Side::backend, tcp::State::established), 1);
+  for (const Left& each : left) EXPECT_FALSE(each.segment.has(wire::flag_rst));
+}
+
 TEST_F(BrokenPromise, W2WithoutEcnNobodyIsLostAndNothingIsMarkedInVain) {
   const std::vector<std::uint8_t> bytes(10, 'x');
   const Segment challenge = redeem_full();

@@ -200,6 +200,30 @@ TEST_F(TwoBackends, S3OneThatFailedIsPassedOverForFiveSeconds) {
   EXPECT_GT(again, 0U);
 }
 
+// Whom a client calls, and what it hears there, is up to the client.
+TEST_F(TwoBackends, S3OneThatAnswersOthersMeanwhileIsNotPassedOver) {
+  const auto calls_one = [this] {
+    ++client.port;
+    from_client(from_client_segment(1001, challenge() + 1));
+    return asked().at(0) == one;
+  };
+  while (!calls_one()) {
+  }
+  const Endpoint refused = client;
+  while (!calls_one()) {
+  }
+  backend = one;
+  ASSERT_EQ(from_backend(syn_ack(777000, 1001)), Verdict::consume);
+  const Endpoint last = std::exchange(client, refused);
+  SegmentToSend refusal = from_backend_segment(0, 1001);
+  refusal.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(refusal), Verdict::consume);
+  client = last;
+  unsigned again = 0;
+  for (int i = 0; i < 16; ++i) again += calls_one() ? 1 : 0;
+  EXPECT_GT(again, 0U);
+}
+
 TEST_F(TwoBackends, S3OneThatIsSilentIsToldThatItsConnectionIsOver) {
   from_client(from_client_segment(1001, challenge() + 1));
   const Endpoint silent = asked().at(0);
