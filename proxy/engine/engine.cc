@@ -164,16 +164,19 @@ Decision Engine::State::from_client(Instant now, const Segment& segment,
     listen = each;
     break;
   }
-  if (flow != nullptr && contradicts(*flow, Side::client, segment)) {
-    erase_flow(*this, *flow);
-    flow = nullptr;
-  }
   const Arrival arrival{.now = now,
                         .segment = segment,
                         .from = Side::client,
                         .key = {segment.source.address, segment.source.port, listen},
                         .service = service_of(listen),
                         .out = out};
+  // What is proven goes before what was guessed.
+  const bool disproved = flow != nullptr && is_provisional(*flow) &&
+                         (contradicts(*flow, Side::client, segment) || redeems(*this, arrival));
+  if (disproved) {
+    erase_flow(*this, *flow);
+    flow = nullptr;
+  }
 
   // 3. Sources that cannot be a client's are not answered (F1).
   if (martian(segment)) {

@@ -92,7 +92,18 @@ Decision reset_by_client(Core& core, const Arrival& arrival, HalfOpenEntry* entr
   return consume();
 }
 
+handshake::CookieUse use_of(const wire::Segment& ack, const handshake::Redeemed& redeemed) {
+  return {ack.source, ack.destination, redeemed.client_isn, ack.ack - 1};
+}
+
 }  // namespace
+
+bool redeems(Core& core, const Arrival& arrival) {
+  const wire::Segment& ack = arrival.segment;
+  const Offers offers = core.offers_to_try(arrival.key.listen, arrival.now);
+  const auto redeemed = handshake::read_cookie(core.mint(arrival.now), ack, offers.all());
+  return redeemed && !core.spent_cookies().contains(use_of(ack, *redeemed), arrival.now);
+}
 
 Decision redeem(Core& core, const Arrival& arrival) {
   const wire::Segment& ack = arrival.segment;
@@ -108,7 +119,7 @@ Decision redeem(Core& core, const Arrival& arrival) {
   const bool from_queue = redeemed.has_value();
   if (!redeemed) redeemed = handshake::read_cookie(core.mint(arrival.now), ack, offers.all());
   if (!redeemed) return unknown(core, arrival);
-  const handshake::CookieUse use{ack.source, ack.destination, redeemed->client_isn, ack.ack - 1};
+  const handshake::CookieUse use = use_of(ack, *redeemed);
   if (core.spent_cookies().contains(use, arrival.now)) {  // C8
     counters.cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].add();
     refuse(core, arrival);

@@ -4,6 +4,8 @@
 
 namespace synward::engine {
 
+// The segment acknowledges a challenge by its cookie, and is the first to.
+bool redeems(Core& core, const Arrival& arrival);
 Decision redeem(Core& core, const Arrival& arrival);
 
 }  // namespace synward::engine

@@ -584,6 +584,39 @@ TEST_F(OlderConnection, IsAdoptedFromAServerAlsoLater) {
   EXPECT_EQ(counters().connections_spliced.value(), 1U);
 }
 
+// Challenged without an entry: only its cookie tells of the new one.
+TEST_F(OlderConnection, AGuessFromAStraySegmentOfTheServersDoesNotSwallowAHandshake) {
+  settings.adopt_until = now;
+  settings.backlog = 0;
+  const std::uint32_t cookie = challenge();
+  ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_syn);
+  EXPECT_EQ(left[0].segment.destination, backend);
+}
+
+TEST_F(OlderConnection, NorDoesOneFromAForgedSegmentOfTheClients) {
+  settings.backlog = 0;
+  const std::uint32_t cookie = challenge();
+  ASSERT_EQ(from_client(from_client_segment(1500, cookie - 500)), Verdict::forward);
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::consume);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].segment.flags, wire::flag_syn);
+}
+
+// It was redeemed before: the new one is over, and the server's segment tells of another.
+TEST_F(OlderConnection, ACookieThatWasSpentEndsNoGuess) {
+  settings.adopt_until = now;
+  const std::uint32_t cookie = connect();
+  SegmentToSend reset = from_backend_segment(777001, 1001);
+  reset.flags = wire::flag_rst | wire::flag_ack;
+  ASSERT_EQ(from_backend(reset), Verdict::forward);
+  pass(seconds(11));
+  ASSERT_EQ(from_backend(from_backend_segment(cookie + 1, 1001)), Verdict::forward);
+  EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::forward);
+}
+
 TEST_F(OlderConnection, NotBehindListedBackends) {
   backend = endpoint("198.51.100.77:8080");
   settings.services = {{.listens = {service}, .backends = {backend}}};
