@@ -149,5 +149,16 @@ def test_sysctl_names_settings_that_exist():
         assert value in "012"
 
 
-def test_modules_are_names():
-    assert set(lines("synward.modules-load")) >= {"nfnetlink_queue", "nft_queue"}
+# Where Linux 6.1 has the expressions that rules are made of; None: in nf_tables itself. `match` and `target`
+# (nft_compat) are for kernels without nft_tproxy or nft_queue.
+EXPRESSIONS = {**dict.fromkeys(("bitwise", "cmp", "immediate", "lookup", "meta", "payload", "match", "target")),
+               "hash": "nft_hash", "notrack": "nft_ct", "objref": "nft_objref", "queue": "nft_queue",
+               "tproxy": "nft_tproxy"}
+
+
+def test_modules_are_what_the_rules_are_made_of():
+    source = (REPOSITORY / "daemon" / "io" / "nft_rule.cc").read_text(encoding="utf-8")
+    used = set(re.findall(r'allocate\("(\w+)"\)', source))
+    assert used == EXPRESSIONS.keys(), "say which module has it"
+    modules = {EXPRESSIONS[name] for name in used} - {None}
+    assert sorted(lines("synward.modules-load")) == sorted(modules | {"nf_tables", "nfnetlink_queue"})
