@@ -55,6 +55,12 @@ Result check_watchdog() {
                   std::chrono::duration_cast<std::chrono::milliseconds>(*interval).count()));
 }
 
+Result tables_do_not_fit() {
+  return std::unexpected(
+      "the tables do not fit into memory: choose a smaller `half_open.backlog`, "
+      "`splice.connections` or `splice.early_data.total`");
+}
+
 }  // namespace
 
 Daemon::Daemon(const config::Settings& settings, std::string config_file)
@@ -86,7 +92,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
           .orphans = nullptr,
           .steering_seed = static_cast<std::uint32_t>(random_hash_key()[0]),
           .first_start = read_first_start(first_start_path, io::now())};
-  daemon->take_succession();
+  if (auto taken = daemon->take_succession(); !taken) return std::unexpected(taken.error());
 
   if (auto watching = daemon->start_watching(); !watching) return std::unexpected(watching.error());
 
@@ -113,18 +119,23 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(const config::
 }
 
 // C8. A full table of connections that last for some seconds each, over the life of their cookies.
-void Daemon::take_succession() {
+Result Daemon::take_succession() {
   constexpr std::uint64_t cookies_per_connection = 8;
   const std::uint64_t connections = settings_.splice.connections;
-  succession_ = std::make_unique<Succession>(
-      run_directory,
-      Succession::Wanted{.master_key = host_.master_key,
-                         .spent_cookies = connections * cookies_per_connection,
-                         .connections = connections + workers_count_,  // one each at least
-                         .hash_key = host_.hash_key},
-      io::now());
+  try {
+    succession_ = std::make_unique<Succession>(
+        run_directory,
+        Succession::Wanted{.master_key = host_.master_key,
+                           .spent_cookies = connections * cookies_per_connection,
+                           .connections = connections + workers_count_,  // one each at least
+                           .hash_key = host_.hash_key},
+        io::now());
+  } catch (const std::bad_alloc&) {
+    return tables_do_not_fit();
+  }
   host_.spent_cookies = succession_->spent_cookies();
   host_.orphans = succession_->orphans();
+  return {};
 }
 
 void Daemon::tell_start() const {
@@ -171,9 +182,7 @@ Result Daemon::start_workers() {
       if (auto opened = open_worker(index); !opened) return opened;
     }
   } catch (const std::bad_alloc&) {
-    return std::unexpected(
-        "the tables do not fit into memory: choose a smaller `half_open.backlog`, "
-        "`splice.connections` or `splice.early_data.total`");
+    return tables_do_not_fit();
   }
   for (Worker& worker : workers_) worker.start();
   progress_seen_.assign(workers_count_, 0);

@@ -45,7 +45,7 @@ class Daemon {
  private:
   Daemon(const config::Settings& settings, std::string config_file);
   std::expected<void, std::string> start_watching();
-  void take_succession();
+  std::expected<void, std::string> take_succession();
   std::expected<void, std::string> start_workers();
   std::expected<void, std::string> open_worker(unsigned index);
   std::expected<void, std::string> start_metrics();

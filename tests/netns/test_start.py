@@ -4,7 +4,7 @@
 import pytest
 
 from lab import lab as labs
-from lab import network, synward
+from lab import netns, network, synward
 
 pytestmark = pytest.mark.synward
 
@@ -28,3 +28,11 @@ def test_servers_without_number_are_asked_with_few_descriptors():
         offers = [line for line in lab.defence.log().splitlines() if f"clients of {network.endpoint(4)} are" in line]
         assert ", SACK, timestamps" in offers[0], offers
         assert lab.load(10)["ok"] == 10
+
+
+def test_what_does_not_fit_into_memory_is_said_with_its_cure():
+    """Spent cookies alone take 1 GiB here. Address space is what is bounded: nothing of it is ever touched."""
+    bounded = synward.Synward(wrapper=("prlimit", f"--as={1 << 30}"), splice={"connections": 1 << 24})
+    with labs.Lab() as lab:
+        with pytest.raises(netns.CommandFailed, match="do not fit into memory: choose a smaller .*`splice.connections`"):
+            lab.protect(bounded)
