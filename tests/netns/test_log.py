@@ -73,6 +73,23 @@ def test_a_flood_of_other_segments_is_two_lines(narrow, mode, family):
     assert len(told()) == 2, told()
 
 
+@pytest.mark.parametrize("limit, family, sources", [("0/s", 4, "198.18.7.0/24"), ("1000/s", 6, "2001:db8:f:7::/64")])
+def test_a_flood_from_one_network_is_told(defence, limit, family, sources):
+    """It presses no queue; whether it is answered by cookie alone or limited, its begin and its end are told."""
+    services = [{"name": "web", "listen": [network.endpoint(4), network.endpoint(6)],
+                 "limits": {"synacks_per_prefix": limit}}]
+    with labs.Lab(defence(services=services)) as lab:
+        def told():
+            return [line for line in lab.defence.log().splitlines() if "flood of SYNs" in line]
+        with lab.flood(10_000, family=family, sources=sources):
+            wait.until(told, "the flood to be told")
+        wait.until(lambda: len(told()) > 1, "its end to be told", timeout=30)
+        assert "web: a flood of SYNs from few networks: " in told()[0], told()
+        assert "web: the flood of SYNs is over, after " in told()[1], told()
+        assert "high watermark" not in lab.defence.log()
+        assert ("were dropped (synack_limit)" in told()[1]) == (limit != "0/s"), told()
+
+
 @pytest.mark.skipif(not FLOOD_SECONDS, reason="a log to look at: ask for it by SYNWARD_FLOOD_SECONDS")
 @pytest.mark.parametrize("mode", ["syn", "ack", "syn-ack", "rst"])
 def test_the_whole_log_of_a_long_flood(defence, mode):
