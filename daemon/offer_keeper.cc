@@ -146,6 +146,7 @@ void OfferKeeper::learn_first(const std::function<void()>& meanwhile) {
 }
 
 void OfferKeeper::begin(Epoch present) {
+  losses_heeded_ = board_->losses();
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     if (!promised_[i]) histories_[i] = OfferHistory(present_offer(listens_[i]));
   }

@@ -102,6 +102,15 @@ TEST_F(Offers, FollowTheMssThatALearningSynIsToldWithTheNextEpoch) {
   EXPECT_EQ(offer(keeper, 12).mss, 1400);
 }
 
+TEST_F(Offers, AreNotToldAgainForWhatWasLearnedBeforeTheStart) {
+  OfferKeeper keeper(settings_, ServiceLayout(settings_.services), HostFacts{});
+  backend::Answer less = full_answer();
+  less.ecn_echo = false;
+  learn(keeper, less);
+  keeper.begin(10);
+  EXPECT_FALSE(keeper.turn(io::now(), 10));
+}
+
 // A worker has shrunk its own, and nobody else would tell it that the loss is over.
 TEST_F(Offers, W2AreToldAgainWhereALossWasOverBeforeAnybodyLooked) {
   OfferKeeper keeper = started(10);
