@@ -20,12 +20,13 @@ namespace synward {
 void Daemon::follow_network() {
   if (network_watch_ && network_watch_->changed()) network_changed_ = true;
   if (network_changed_) {
-    // What cannot be read now (no descriptor left, say) is read at the next turn.
+    // What cannot be read or told now (no descriptor, no memory) is so at the next turn.
     const bool found = find_interfaces();
     look_at_links();
     NetworkFacts facts = host_.network;
-    network_changed_ = !read_network(settings_, facts) || !found;
+    const bool read = read_network(settings_, facts);
     if (facts != host_.network) tell_network(std::move(facts));
+    network_changed_ = !read || !found;
     warn_of_obstacles();
   }
   if (rules_outdated_) renew_rules();
@@ -33,8 +34,8 @@ void Daemon::follow_network() {
 
 void Daemon::tell_network(NetworkFacts facts) {
   rules_outdated_ = rules_outdated_ || facts.own_addresses != host_.network.own_addresses;
+  directives_.network.give(engine_network(facts));
   host_.network = std::move(facts);
-  directives_.network.give(engine_network(host_.network));
   offers_->follow(settings_, host_);
 }
 

@@ -170,13 +170,16 @@ bool OfferKeeper::turn(Instant now, Epoch present) {
     repeat_at_ = now + repeat_every;
     ask_wait_ = std::min<Duration>(2 * ask_wait_, ask_again_last);
   }
+  // Also where memory ends before all is told.
+  const bool published = std::exchange(published_, false);
   std::vector<std::size_t> changed = shrink(present);
   for (const std::size_t listen : renew(present + 1, &OfferHistory::announce)) {
     changed.push_back(listen);
   }
   for (const std::size_t listen : changed) tell(listen);
-  if (!changed.empty()) keep();
-  return !changed.empty();
+  published_ = published && changed.empty();
+  if (!published_) keep();
+  return !published_;
 }
 
 ServiceOffer OfferKeeper::present_offer(const Listen& listen) const {

@@ -35,8 +35,9 @@ class OfferKeeper {
   // What has been heard since; a learning SYN to servers that were not heard or refused something,
   // at longer and longer intervals up to a minute, and to all of them every ten. True if an offer
   // changed at once, where it no longer holds, or was announced for the next epoch; also one that
-  // is the same again, where workers may have shrunk theirs meanwhile.
+  // is the same again, where workers may have shrunk theirs meanwhile; and until published().
   bool turn(Instant now, handshake::Epoch present);
+  void published() { published_ = true; }  // the workers have been given histories()
 
   // The servers' links are others: what they bound is offered at the next turn.
   void follow(const config::Settings& settings, const HostFacts& host);
@@ -74,6 +75,7 @@ class OfferKeeper {
   const std::string path_;
   std::shared_ptr<backend::LearnedBoard> board_;
   std::uint32_t losses_heeded_ = 0;  // of the board's
+  bool published_ = true;
   io::OptionProbe probe_;
   std::vector<Backend> backends_;
   std::vector<std::size_t> asked_;  // indices into backends_, as the probe counts them

@@ -127,6 +127,7 @@ void Daemon::renew_offers() {
       "servers accept other options than before: what they refuse now is no longer offered, other "
       "changes follow within 64 s");
   directives_.offers.give(offers_->histories());
+  offers_->published();
 }
 
 std::optional<std::string> Daemon::examine() const {

@@ -173,12 +173,12 @@ void Worker::serve(io::NfQueue& queue, const io::QueuedPacket& packet, Instant n
 void Worker::serve_in_segments(io::NfQueue& queue, const io::QueuedPacket& packet, Instant now) {
   queue.hand_over(packet.id, queues_.large);
   send_decided(queue);
-  std::span<io::QueuedPacket> segments;
-  do {
-    segments = queues_.large.receive();
+  for (;;) {
+    const std::span<io::QueuedPacket> segments = queues_.large.receive();
+    if (segments.empty()) return;
     for (const io::QueuedPacket& segment : segments) serve(queues_.large, segment, now);
     send_decided(queues_.large);
-  } while (segments.size() == io::NfQueue::batch_size);
+  }
 }
 
 // Counted when they have left, however long this thread had to wait for a CPU before.

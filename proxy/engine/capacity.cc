@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // T4: who gives way when the table of connections fills, so that silent clients cannot lock others
-// out, nor one network or one service take everything. Those that have ended go first
-// (open_flow); then
+// out, nor one network or one service take everything. Those that have ended go first,
+// and the guesses of step_adopt.cc, of which nothing is proven (open_flow); then
 //
 //  - above three quarters of the table timeouts shrink, in a line, to a minute at the bound, as
 //    pf's adaptive ones do. At the bound who wants in takes the place of the one that is silent
 //    longest. The list for that is put in order by the first segment of a connection in each
 //    second, not by all of them: silent longest to a second.
 //  - if nobody has been silent for so long, who wants in takes the place of somebody of a network
-//    above an eighth, or of a service above its share, while his own are below. The one that is
-//    silent longest of the next sixteen of these is chosen; where fewer than an eighth of all are
-//    such, the search goes on at the next try. Who is of a network above its own eighth displaces
-//    only others of such, also where his service is below its share. Before all go the guesses of
-//    step_adopt.cc, of which nothing is proven.
+//    above an eighth, or of a service above its share, while his own are below. Of sixteen places
+//    the one of these that is silent longest is chosen. A newcomer looks at a few times sixteen; if
+//    that is in vain he is refused, and the ticks look further: a flood of SYNs is no more work.
+//    Who is of a network above its own eighth displaces only others of such, also where his service
+//    is below its share.
 //
 // Nobody gives way but to who has redeemed a challenge: anybody can forge a SYN.
 //
@@ -25,7 +25,6 @@
 
 #include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
-#include "proxy/engine/step_adopt.h"
 
 namespace synward::engine {
 
@@ -55,52 +54,68 @@ Flow* oldest_silent(Core& core, Instant now) {
   return too_long ? flow : nullptr;
 }
 
+std::uint32_t share_of_network(const Core& core) {
+  return std::max(core.flows.capacity() / shares_of_networks, 1U);
+}
+bool network_above(const Core& core, const Flow& flow) {
+  return core.flows_by_prefix.of(flow.key.client) > share_of_network(core);
+}
+bool service_above(const Core& core, const Flow& flow) {
+  return core.services[flow.service].open_flows > core.service_share;
+}
+
 // Of those above a share of which the one that wants in is below.
 class AboveShare {
  public:
   AboveShare(const Core& core, const Arrival& newcomer)
       : core_(core),
-        network_share_(std::max(core.flows.capacity() / shares_of_networks, 1U)),
-        by_network_(core.flows_by_prefix.of(newcomer.key.client) < network_share_),
+        by_network_(core.flows_by_prefix.of(newcomer.key.client) < share_of_network(core)),
         by_service_(newcomer.service.open_flows < core.service_share) {}
   bool anybody() const { return by_network_ || by_service_; }
   bool operator()(const Flow& flow) const {
-    const bool network_above = core_.flows_by_prefix.of(flow.key.client) > network_share_;
-    if (by_network_ && network_above) return true;
-    const bool service_above = core_.services[flow.service].open_flows > core_.service_share;
-    return by_service_ && service_above && (by_network_ || network_above);
+    const bool network = network_above(core_, flow);
+    if (by_network_ && network) return true;
+    return by_service_ && service_above(core_, flow) && (by_network_ || network);
   }
 
  private:
   const Core& core_;
-  std::uint32_t network_share_;
   bool by_network_, by_service_;
 };
 
-Flow* next_to_give_way(Core& core, const Arrival& newcomer) {
-  constexpr int looks_max = 16;
-  const AboveShare above(core, newcomer);
-  if (!above.anybody() && core.provisional_flows == 0) return nullptr;
-  Flow* silent_longest = nullptr;
-  for (int looks = 0; looks < looks_max; ++looks) {
-    Flow* const flow = core.flows.next(core.share_hand);
+// Of the next places, from `hand` on, which is then behind them.
+Flow* silent_longest(Core& core, const AboveShare& above, std::uint32_t& hand) {
+  constexpr int places = 16;
+  Flow* found = nullptr;
+  for (int looks = 0; looks < places; ++looks) {
+    Flow* const flow = core.flows.next(hand);
     if (flow == nullptr) {
-      core.share_hand = 0;
+      hand = 0;
       continue;
     }
-    if (is_provisional(*flow)) return flow;
-    const bool silent_longer =
-        silent_longest == nullptr || flow->last_segment < silent_longest->last_segment;
-    if (silent_longer && !flow->lingering && above(*flow)) silent_longest = flow;
+    const bool longer = found == nullptr || flow->last_segment < found->last_segment;
+    if (longer && !flow->lingering && above(*flow)) found = flow;
   }
-  return silent_longest;
+  return found;
+}
+
+// The hand stays where there is one, for others above a share are beside it. What a newcomer looks
+// at is bounded: if that is in vain, the ticks look further, and others meanwhile look at less.
+Flow* next_to_give_way(Core& core, const Arrival& newcomer) {
+  constexpr int tries_max = 4;
+  const AboveShare above(core, newcomer);
+  if (!above.anybody()) return nullptr;
+  const bool searching = core.share_looks_left != 0;
+  for (int tries = searching ? tries_max - 2 : 0; tries < tries_max; ++tries) {
+    std::uint32_t hand = core.share_hand;
+    if (Flow* const found = silent_longest(core, above, hand)) return found;
+    core.share_hand = hand;
+  }
+  if (!searching) core.share_looks_left = core.flows.capacity();
+  return nullptr;
 }
 
 void end(Core& core, Flow& flow, CloseReason reason, Instant now, Outbox& out) {
-  if (is_provisional(flow)) {  // maybe of a connection past us, which goes on
-    erase_flow(core, flow);
-    return;
-  }
   reset_client(core, flow, out);
   reset_backend(core, flow, out);
   end_flow(core, flow, reason, now);
@@ -149,10 +164,7 @@ void end_silent(Core& core, Flow& flow, Instant now, Outbox& out) {
 bool place_is_left(Core& core, const Arrival& arrival) {
   if (core.flows.open_count() < bound(core)) return true;
   if (oldest_silent(core, arrival.now) != nullptr) return true;
-  const std::uint32_t hand = core.share_hand;
-  const bool somebody = next_to_give_way(core, arrival) != nullptr;
-  if (somebody) core.share_hand = hand;  // for make_room() to find again
-  return somebody;
+  return next_to_give_way(core, arrival) != nullptr;
 }
 
 void make_room(Core& core, const Arrival& arrival) {
@@ -162,6 +174,22 @@ void make_room(Core& core, const Arrival& arrival) {
   } else if (Flow* const flow = next_to_give_way(core, arrival)) {
     count(core, *flow, GaveWay::share);
     end(core, *flow, CloseReason::displaced, arrival.now, arrival.out);
+  }
+}
+
+void search_on(Core& core) {
+  constexpr std::uint32_t looks_per_tick = 512;
+  const std::uint32_t looks = std::min(core.share_looks_left, looks_per_tick);
+  core.share_looks_left -= looks;
+  for (std::uint32_t look = 0; look < looks; ++look) {
+    Flow* const flow = core.flows.next(core.share_hand);
+    if (flow == nullptr) {
+      core.share_hand = 0;
+    } else if (!flow->lingering && (network_above(core, *flow) || service_above(core, *flow))) {
+      core.share_hand = core.flows.place_of(*flow);
+      core.share_looks_left = 0;
+      return;
+    }
   }
 }
 

@@ -20,5 +20,7 @@ bool place_is_left(Core& core, const Arrival& arrival);
 // For a client that is proven: at the bound, one that is silent or above its share gives way. If
 // there is none, a few places are left for whom a SYN was answered before.
 void make_room(Core& core, const Arrival& arrival);
+// Goes on with a search that found nobody.
+void search_on(Core& core);
 
 }  // namespace synward::engine

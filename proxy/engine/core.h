@@ -63,7 +63,8 @@ struct Core {
   std::deque<ServiceState> services;
   std::uint32_t provisional_flows = 0;  // T6
   std::uint32_t service_share = 0;      // of open flows, where others want in
-  std::uint32_t share_hand = 0;         // where the search for one above its share goes on
+  std::uint32_t share_hand = 0;         // where one above its share is looked for
+  std::uint32_t share_looks_left = 0;   // of the search that goes on from there with the ticks
   // O3: whose cookie is redeemed before that may have been told a window of zero.
   Instant zero_windows_until{};
   flood::AnswerLimit answers;  // to segments of no connection

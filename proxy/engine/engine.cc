@@ -6,6 +6,7 @@
 
 #include <unordered_set>
 
+#include "proxy/engine/capacity.h"
 #include "proxy/engine/core.h"
 #include "proxy/engine/lifecycle.h"
 #include "proxy/engine/resets.h"
@@ -233,6 +234,7 @@ Decision Engine::State::from_backend_unknown(Instant now, const Segment& segment
 void Engine::on_tick(Instant now, Outbox& out) {
   half_open_timers(*state_, now, out);
   flow_timers(*state_, now, out);
+  search_on(*state_);
 }
 
 std::optional<Instant> Engine::next_deadline(Duration within) const {

@@ -71,6 +71,7 @@ std::optional<Decision> adopt(Core& core, const Arrival& arrival) {
   Flow* flow = open_flow(core, arrival.key);
   if (flow == nullptr) return drop(arrival, synward_reason_flow_table_full);
   ++core.provisional_flows;
+  core.flows.linger(*flow);  // who comes with more than a guess has its place
   flow->backend = core.directory.candidates(arrival.key.listen).front();
   core.flows.set_backend(*flow, listen.endpoint);
   flow->backend_syns = 1;  // it knows of the connection
@@ -101,6 +102,7 @@ void confirm_adoption(Core& core, const Arrival& arrival, Flow& flow, wire::SeqN
   if (ack < flow.connection.of(adopted_by).snd_una) return;
   flow.adoption = Adoption::lasting;
   --core.provisional_flows;
+  core.flows.revive(flow);
   count_open(core, flow, true);
   arrival.service.counters.connections_spliced.add();
   watch_idle(core, flow, arrival.now);

@@ -6,9 +6,11 @@
 namespace synward::flow {
 namespace {
 
-// A process may die between any two instructions: what is written before is there before.
+// A process may die between any two instructions: what is written before is there before, and what
+// is written behind it is not there yet.
 void set_halves(LiveTuple& tuple, std::uint8_t halves) {
   std::atomic_ref(tuple.halves).store(halves, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_release);
 }
 
 }  // namespace

@@ -65,6 +65,15 @@ void FlowTable::linger(Flow& flow) {
   lingering_.push_back(flows_.data(), index);
 }
 
+void FlowTable::revive(Flow& flow) {
+  if (!flow.lingering) return;
+  const std::uint32_t index = flows_.index_of(flow);
+  lingering_.remove(flows_.data(), index);
+  flow.lingering = false;
+  --lingering_count_;
+  open_.push_back(flows_.data(), index);
+}
+
 void FlowTable::touch(Flow& flow) {
   const std::uint32_t index = flows_.index_of(flow);
   open_.remove(flows_.data(), index);

@@ -11,9 +11,10 @@
 namespace synward::flow {
 
 // Connections by who and which listen, and by who and which backend: fixed capacity, keyed hash,
-// one timer each. Those that have ended and only linger (TIME-WAIT, CLOSED) are in a list, oldest
-// first, to be recycled when the table is full (T4); all others in one by their last touch(), to
-// give way. A flow stays at its address until it is erased.
+// one timer each. Those that have ended and only linger (TIME-WAIT, CLOSED), and those that may be
+// no connections at all, are in a list, oldest first, to be recycled when the table is full (T4);
+// all others in one by their last touch(), to give way. A flow stays at its address until it is
+// erased.
 class FlowTable {
  public:
   FlowTable(std::uint32_t capacity, const HashKey& key, Instant start);
@@ -33,6 +34,7 @@ class FlowTable {
   std::uint32_t place_of(const Flow& flow) const { return flows_.index_of(flow); }
 
   void linger(Flow& flow);   // to the end of the lingering list; no effect if it is there
+  void revive(Flow& flow);   // open again, as a new one; no effect if it is
   Flow* oldest_lingering();  // nullptr if none
   std::uint32_t lingering_count() const { return lingering_count_; }
   void touch(Flow& flow);  // an open one: to the end of their list, as a new one is

@@ -48,6 +48,12 @@ class Offers : public ::testing::Test {
     keeper.board()->learn_anew(0, 0, answer);
     keeper.board()->learn_anew(0, 1, answer);
   }
+  // As the daemon does it.
+  static bool turn(OfferKeeper& keeper, Epoch present) {
+    const bool changed = keeper.turn(io::now(), present);
+    if (changed) keeper.published();
+    return changed;
+  }
   static const handshake::ServiceOffer& offer(const OfferKeeper& keeper, Epoch epoch) {
     return keeper.histories().at(0).at(epoch);
   }
@@ -59,31 +65,41 @@ class Offers : public ::testing::Test {
 TEST_F(Offers, W2TimestampsWaitForTheLastBackend) {
   OfferKeeper keeper = started(10);
   keeper.board()->learn_anew(0, 0, full_answer());
-  keeper.turn(io::now(), 10);
+  turn(keeper, 10);
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_FALSE(offer(keeper, 11).ecn);
   keeper.board()->learn_anew(0, 1, full_answer());
-  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_TRUE(turn(keeper, 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_TRUE(offer(keeper, 12).timestamps);
+}
+
+// For want of memory, say.
+TEST_F(Offers, ThatWereNotPublishedAreSoAtTheNextTurn) {
+  OfferKeeper keeper = started(10);
+  learn(keeper, full_answer());
+  EXPECT_TRUE(keeper.turn(io::now(), 10));
+  EXPECT_TRUE(keeper.turn(io::now(), 10));
+  keeper.published();
+  EXPECT_FALSE(keeper.turn(io::now(), 10));
 }
 
 TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
   OfferKeeper keeper = started(10);
   learn(keeper, full_answer());
-  ASSERT_TRUE(keeper.turn(io::now(), 10));
+  ASSERT_TRUE(turn(keeper, 10));
   ASSERT_TRUE(offer(keeper, 11).timestamps);
   backend::Answer less = full_answer();
   less.options.timestamps.reset();
   keeper.board()->learn(0, 1, {}, less);
-  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_TRUE(turn(keeper, 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_TRUE(offer(keeper, 11).ecn);
-  EXPECT_FALSE(keeper.turn(io::now(), 11));
+  EXPECT_FALSE(turn(keeper, 11));
   const auto tries = keeper.histories().at(0).tries(11);
   EXPECT_TRUE(std::ranges::any_of(tries.all(), [](const auto& each) { return each.timestamps; }));
   keeper.board()->learn_anew(0, 1, full_answer());
-  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_TRUE(turn(keeper, 11));
   EXPECT_FALSE(offer(keeper, 11).timestamps);
   EXPECT_TRUE(offer(keeper, 12).timestamps);
 }
@@ -91,13 +107,13 @@ TEST_F(Offers, W2ShrinkAtOnceAndGrowWithTheNextEpoch) {
 TEST_F(Offers, FollowTheMssThatALearningSynIsToldWithTheNextEpoch) {
   OfferKeeper keeper = started(10);
   learn(keeper, full_answer());
-  keeper.turn(io::now(), 10);
+  turn(keeper, 10);
   backend::Answer small = full_answer();
   small.options.mss = 1400;
   keeper.board()->learn(0, 1, {}, small);
-  EXPECT_FALSE(keeper.turn(io::now(), 11)) << "one client's path";
+  EXPECT_FALSE(turn(keeper, 11)) << "one client's path";
   keeper.board()->learn_anew(0, 1, small);
-  EXPECT_TRUE(keeper.turn(io::now(), 11));
+  EXPECT_TRUE(turn(keeper, 11));
   EXPECT_EQ(offer(keeper, 11).mss, 1460);
   EXPECT_EQ(offer(keeper, 12).mss, 1400);
 }
@@ -108,23 +124,23 @@ TEST_F(Offers, AreNotToldAgainForWhatWasLearnedBeforeTheStart) {
   less.ecn_echo = false;
   learn(keeper, less);
   keeper.begin(10);
-  EXPECT_FALSE(keeper.turn(io::now(), 10));
+  EXPECT_FALSE(turn(keeper, 10));
 }
 
 // A worker has shrunk its own, and nobody else would tell it that the loss is over.
 TEST_F(Offers, W2AreToldAgainWhereALossWasOverBeforeAnybodyLooked) {
   OfferKeeper keeper = started(10);
   learn(keeper, full_answer());
-  ASSERT_TRUE(keeper.turn(io::now(), 10));
-  ASSERT_FALSE(keeper.turn(io::now(), 12));
+  ASSERT_TRUE(turn(keeper, 10));
+  ASSERT_FALSE(turn(keeper, 12));
   backend::Answer less = full_answer();
   less.options.timestamps.reset();
   keeper.board()->learn(0, 1, {}, less);
   keeper.board()->learn(0, 1, {}, full_answer());
-  EXPECT_TRUE(keeper.turn(io::now(), 12));
+  EXPECT_TRUE(turn(keeper, 12));
   EXPECT_EQ(keeper.histories().at(0).newest().from, 13U);
   EXPECT_TRUE(offer(keeper, 13).timestamps);
-  EXPECT_FALSE(keeper.turn(io::now(), 12));
+  EXPECT_FALSE(turn(keeper, 12));
 }
 
 TEST_F(Offers, FollowNotEachWindowThatABackendAnswers) {
@@ -133,18 +149,18 @@ TEST_F(Offers, FollowNotEachWindowThatABackendAnswers) {
   backend::Answer smaller = full_answer();
   smaller.window = 64240;
   keeper.board()->learn(0, 0, {}, smaller);
-  EXPECT_TRUE(keeper.turn(io::now(), 10));
+  EXPECT_TRUE(turn(keeper, 10));
   keeper.board()->learn(0, 0, {}, full_answer());
-  EXPECT_FALSE(keeper.turn(io::now(), 10));
+  EXPECT_FALSE(turn(keeper, 10));
   EXPECT_EQ(offer(keeper, 11).window, 64240);
 }
 
 TEST_F(Offers, AreMadeAgainAfterTheClockWasSteppedBack) {
   OfferKeeper keeper = started(500);
   learn(keeper, full_answer());
-  ASSERT_TRUE(keeper.turn(io::now(), 500));
-  EXPECT_TRUE(keeper.turn(io::now(), 10));
-  EXPECT_FALSE(keeper.turn(io::now(), 10));
+  ASSERT_TRUE(turn(keeper, 500));
+  EXPECT_TRUE(turn(keeper, 10));
+  EXPECT_FALSE(turn(keeper, 10));
   EXPECT_TRUE(offer(keeper, 11).timestamps);
 }
 

@@ -306,11 +306,11 @@ TEST_F(Capacity, AGuessGivesWayAndNobodyIsTold) {
     ASSERT_EQ(from_backend(from_backend_segment(9000, 5000)), Verdict::forward);
   }
   fill(2, 28);
-  for (int network = 3; network < 11; ++network) fill(network, 20);
+  for (int network = 3; network < 11; ++network) fill(network, 22);
   ASSERT_TRUE(connects(20));
   ASSERT_TRUE(connects(21));
   for (const Left& each : left) EXPECT_FALSE(each.segment.has(wire::flag_rst));
-  EXPECT_EQ(gave_way(GaveWay::share), 2U);
+  EXPECT_EQ(gave_way(GaveWay::share), 0U);
   EXPECT_EQ(closed(CloseReason::displaced), 0U);
 }
 
@@ -324,8 +324,43 @@ TEST_F(Capacity, GuessesAreInNobodysShareAndGiveWayFirst) {
   }
   for (int network = 2; network < 10; ++network) fill(network, 24);
   EXPECT_EQ(connect_of(500), 40) << "as many as there are guesses";
-  EXPECT_EQ(gave_way(GaveWay::share), 40U);
+  EXPECT_EQ(gave_way(GaveWay::share), 0U);
   EXPECT_EQ(closed(CloseReason::displaced), 0U);
+}
+
+// Nor do they fill the table for those that are silent.
+TEST_F(Capacity, GuessesShortenNobodysTimeout) {
+  settings.adopt_until = now + minutes(10);
+  for (int network = 1; network < 10; ++network) fill(network, 21);
+  pass(seconds(40));
+  for (int i = 0; i < 64; ++i) {
+    client = {address(200, 1 + i), 30'000};
+    ASSERT_EQ(from_client(from_client_segment(5000, 9000)), Verdict::forward);
+  }
+  pass(seconds(25));
+  EXPECT_TRUE(connects(20));
+  EXPECT_EQ(closed(CloseReason::idle), 0U);
+  EXPECT_EQ(gave_way(GaveWay::silence), 0U);
+}
+
+class LargeTable : public Capacity {
+ protected:
+  LargeTable() { settings.connections = 4096; }
+};
+
+// Those above their share may all be beside each other, and far from where they are looked for.
+TEST_F(LargeTable, WhoIsAboveItsShareIsFoundWhereverItIs) {
+  for (int network = 30; network < 45; ++network) fill(network, 67);
+  fill(1, 2000);
+  for (int network = 45; network < 60; ++network) fill(network, 67);
+  int had = 0, tried = 0;
+  for (; had < 500 && tried < 1000; ++tried) {
+    had += connects(100 + tried % 100, static_cast<std::uint16_t>(50'000 + tried)) ? 1 : 0;
+    pass(milliseconds(8));
+  }
+  EXPECT_EQ(had, 500);
+  EXPECT_LE(tried, 500 + 5) << "while the ticks look for the first of them";
+  EXPECT_EQ(gave_way(GaveWay::share), 500U - (4032 - 4010));
 }
 
 TEST_F(Capacity, AConfirmedGuessIsInItsNetworksShare) {
