@@ -14,7 +14,7 @@ pytestmark = pytest.mark.synward
 
 CONNECTIONS, BOUND = 256, 252
 SILENT = 300
-HALF_CLOSED_IDLE = 12  # seconds: all of them are there long before
+HALF_CLOSED_IDLE = 8  # seconds: all of them are there long before
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 REQUEST = b"GET /page HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n"
 
