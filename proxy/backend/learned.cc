@@ -21,10 +21,10 @@ Accepts accepts_lastingly(bool asked, bool said, Accepts before) {
   return before == Accepts::yes ? before : accepts(asked, said, before);
 }
 
-// RFC 9293 3.7.1: what a missing option says, and what every host takes (RFC 1122 3.3.3, RFC 8200
-// 5): a smaller one is no server's.
+// What a missing option says is what every host takes (RFC 1122 3.3.3, RFC 8200 5): a smaller one
+// is no server's.
 std::uint16_t mss_of(const Answer& answer) {
-  const std::uint16_t least = answer.ipv4 ? 536 : 1220;
+  const std::uint16_t least = wire::default_mss(answer.ipv4);
   return std::max(answer.options.mss.value_or(least), least);
 }
 

@@ -40,8 +40,7 @@ void fix_offsets(const Core& core, Flow& flow, const wire::Segment& syn_ack) {
     flow.offsets.flow_label = core.keys.flow_label(client, core.service_endpoint(flow.key.listen)) ^
                               syn_ack.ip.flow_label;
   }
-  // RFC 9293 3.7.1: without the option, 536 (IPv4) or 1220 (IPv6).
-  const std::uint16_t default_mss = syn_ack.ip.is_ipv4() ? 536 : 1220;
+  const std::uint16_t default_mss = wire::default_mss(syn_ack.ip.is_ipv4());
   flow.backend_mss = std::max<std::uint16_t>(syn_ack.options.mss.value_or(default_mss), 64);
 }
 

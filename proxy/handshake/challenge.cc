@@ -11,9 +11,6 @@ namespace {
 using wire::SeqNumber;
 
 constexpr std::uint16_t mss_min = 64;
-// RFC 9293 3.7.1: what a SYN that has no MSS option says.
-constexpr std::uint16_t mss_default_ipv4 = 536;
-constexpr std::uint16_t mss_default_ipv6 = 1220;
 
 synward_tuple tuple_of(const wire::Endpoint& client, const wire::Endpoint& service) {
   synward_tuple tuple{};
@@ -100,9 +97,8 @@ Promise promise(const synward_client_offer& client, const ServiceOffer& service)
 }
 
 synward_client_offer client_offer(const wire::Segment& syn) {
-  const std::uint16_t mss_default = syn.ip.is_ipv4() ? mss_default_ipv4 : mss_default_ipv6;
   synward_client_offer offer{};
-  offer.mss = std::max(syn.options.mss.value_or(mss_default), mss_min);
+  offer.mss = std::max(syn.options.mss.value_or(wire::default_mss(syn.ip.is_ipv4())), mss_min);
   offer.window_scale = syn.options.window_scale.value_or(SYNWARD_WINDOW_SCALE_ABSENT);
   if (syn.options.sack_permitted) offer.flags |= SYNWARD_OFFER_SACK;
   if (syn.options.timestamps) offer.flags |= SYNWARD_OFFER_TIMESTAMPS;

@@ -14,6 +14,10 @@ using Reason = ::synward_reason;
 
 inline constexpr std::size_t tcp_options_max = 40;
 inline constexpr std::uint8_t window_scale_max = 14;  // RFC 7323 2.3
+// What a SYN says that has no MSS option (RFC 9293 3.7.1).
+constexpr std::uint16_t default_mss(bool ipv4) {
+  return ipv4 ? 536 : 1220;
+}
 
 struct Timestamps {
   std::uint32_t value = 0;  // TSval
