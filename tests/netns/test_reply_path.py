@@ -145,28 +145,39 @@ def test_what_stood_in_the_way_of_answers_and_is_mended_is_seen(fresh, obstacle)
     assert len([line for line in log.splitlines() if "no longer: " in line and slower in line]) == 1
 
 
+@contextlib.contextmanager
+def firewall(lab, table):
+    """The rules of `table inet firewall`, while the block lasts."""
+    lab.middlebox.nft(table)
+    try:
+        yield
+    finally:
+        lab.middlebox.nft("delete table inet firewall\n")
+
+
+def falls_back_behind(lab, family, table):
+    with firewall(lab, table):
+        daemon = lab.protect(synward.Synward())
+        assert lab.load(5, family=family)["ok"] == 5
+        wait.until(lambda: "by raw socket" in daemon.log(), "the fallback", timeout=5)
+        assert lab.load(20, family=family)["ok"] == 20
+
+
 @pytest.mark.parametrize("family", (4, 6))
 def test_a_firewall_that_drops_replies_before_routing_is_found_out(fresh, family):
     """As firewalld's reverse path filter of IPv6 does."""
-    fresh.middlebox.nft("""
+    falls_back_behind(fresh, family, """
         table inet firewall {
           chain prerouting {
             type filter hook prerouting priority mangle;
             iifname "m0" tcp sport 80 drop
           }
         }""")
-    try:
-        daemon = fresh.protect(synward.Synward())
-        assert fresh.load(5, family=family)["ok"] == 5
-        wait.until(lambda: "by raw socket" in daemon.log(), "the fallback", timeout=5)
-        assert fresh.load(20, family=family)["ok"] == 20
-    finally:
-        fresh.middlebox.nft("delete table inet firewall\n")
 
 
 @pytest.mark.parametrize("family", (4, 6))
 def test_forward_policy_that_drops_replies_is_found_out(fresh, family):
-    fresh.middlebox.nft("""
+    falls_back_behind(fresh, family, """
         table inet firewall {
           chain forward {
             type filter hook forward priority filter; policy drop;
@@ -174,13 +185,6 @@ def test_forward_policy_that_drops_replies_is_found_out(fresh, family):
             iifname "m1" oifname "m0" accept
           }
         }""")
-    try:
-        daemon = fresh.protect(synward.Synward())
-        assert fresh.load(5, family=family)["ok"] == 5
-        wait.until(lambda: "by raw socket" in daemon.log(), "the fallback", timeout=5)
-        assert fresh.load(20, family=family)["ok"] == 20
-    finally:
-        fresh.middlebox.nft("delete table inet firewall\n")
 
 
 ESTABLISHED_ONLY = """
@@ -196,8 +200,7 @@ ESTABLISHED_ONLY = """
 @pytest.mark.parametrize("family", (4, 6))
 def test_a_firewall_that_drops_spliced_segments_is_found_out_and_so_is_its_cure(fresh, family):
     daemon = fresh.protect(synward.Synward())
-    fresh.middlebox.nft(ESTABLISHED_ONLY)
-    try:
+    with firewall(fresh, ESTABLISHED_ONLY):
         said = "clients connect and hang"
         for _ in range(10):
             fresh.load(20, family=family, timeout=1)
@@ -213,5 +216,3 @@ def test_a_firewall_that_drops_spliced_segments_is_found_out_and_so_is_its_cure(
         def mended():
             return fresh.load(20, family=family, timeout=5)["ok"] == 20 and daemon.health()[0] == 200
         wait.until(mended, "the cure to be seen", timeout=30)
-    finally:
-        fresh.middlebox.nft("delete table inet firewall\n")

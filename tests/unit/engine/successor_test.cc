@@ -35,6 +35,19 @@ class Successor : public ::testing::TestWithParam<bool>, public Harness {
     EXPECT_EQ(reset.source, segment.destination);
     EXPECT_EQ(reset.destination, segment.source);
   }
+  void expect_client_reset(const SegmentToSend& segment) {
+    EXPECT_EQ(from_client(segment), Verdict::drop);
+    expect_reset_for(segment);
+  }
+  void expect_backend_reset(const SegmentToSend& segment) {
+    EXPECT_EQ(from_backend(segment), Verdict::drop);
+    expect_reset_for(segment);
+  }
+  // Of connect()'s connection.
+  void expect_both_ends_reset(std::uint32_t cookie) {
+    expect_client_reset(from_client_segment(1001, cookie + 1));
+    expect_backend_reset(from_backend_segment(777001, 1001));
+  }
 };
 INSTANTIATE_TEST_SUITE_P(BothFamilies, Successor, ::testing::Bool(),
                          [](const auto& family) { return family.param ? "IPv6" : "IPv4"; });
@@ -44,8 +57,7 @@ TEST_P(Successor, ACookieThatWasSpentBeforeIsRefusedByAReset) {
   const std::uint32_t cookie = connect();
   restart();
   const SegmentToSend again = from_client_segment(1001, cookie + 1);
-  EXPECT_EQ(from_client(again), Verdict::drop);
-  expect_reset_for(again);
+  expect_client_reset(again);
   EXPECT_EQ(dropped(synward_reason_replayed_cookie), 1U);
   EXPECT_EQ(counters().cookies_rejected[static_cast<std::size_t>(RejectReason::replayed)].value(),
             1U);
@@ -96,20 +108,15 @@ TEST_P(Successor, BothEndsOfAnOrphanAreResetAtTheirNextSegment) {
   const std::uint32_t cookie = connect();
   now += seconds(200);  // its cookie says nothing any more
   crash();
-  const SegmentToSend of_client = from_client_segment(1001, cookie + 1);
-  EXPECT_EQ(from_client(of_client), Verdict::drop);
-  expect_reset_for(of_client);
-  const SegmentToSend of_backend = from_backend_segment(777001, 1001);
-  EXPECT_EQ(from_backend(of_backend), Verdict::drop);
-  expect_reset_for(of_backend);
+  expect_both_ends_reset(cookie);
   EXPECT_EQ(dropped(synward_reason_orphaned), 2U);
   EXPECT_EQ(counters().connections_spliced.value(), 0U);
   // Again, if the RST was lost; but not without end.
+  const SegmentToSend of_client = from_client_segment(1001, cookie + 1);
   EXPECT_EQ(from_client(of_client), Verdict::drop);
   EXPECT_TRUE(left.empty());
   pass(seconds(1));
-  EXPECT_EQ(from_client(of_client), Verdict::drop);
-  expect_reset_for(of_client);
+  expect_client_reset(of_client);
 }
 
 TEST_P(Successor, SoIsOneThatWasStillConnecting) {
@@ -118,11 +125,9 @@ TEST_P(Successor, SoIsOneThatWasStillConnecting) {
   now += seconds(200);
   crash();
   const SegmentToSend answer = syn_ack(777000, 1001);
-  EXPECT_EQ(from_backend(answer), Verdict::drop);
-  expect_reset_for(answer);
+  expect_backend_reset(answer);
   const SegmentToSend of_client = from_client_segment(1001, cookie + 1);
-  EXPECT_EQ(from_client(of_client), Verdict::drop);
-  expect_reset_for(of_client);
+  expect_client_reset(of_client);
 }
 
 TEST_P(Successor, WithListedBackendsToo) {
@@ -131,12 +136,7 @@ TEST_P(Successor, WithListedBackendsToo) {
   const std::uint32_t cookie = connect();
   now += seconds(200);
   crash();
-  for (const bool client_first : {true, false}) {
-    const SegmentToSend segment =
-        client_first ? from_client_segment(1001, cookie + 1) : from_backend_segment(777001, 1001);
-    EXPECT_EQ(client_first ? from_client(segment) : from_backend(segment), Verdict::drop);
-    expect_reset_for(segment);
-  }
+  expect_both_ends_reset(cookie);
 }
 
 TEST_P(Successor, AnOrphanWhoseListenIsNotConfiguredAnyMoreIsResetAndTheRestPasses) {
@@ -144,12 +144,7 @@ TEST_P(Successor, AnOrphanWhoseListenIsNotConfiguredAnyMoreIsResetAndTheRestPass
   settings.services[0].listens[0].port = 81;
   now += seconds(200);
   crash();
-  const SegmentToSend of_client = from_client_segment(1001, cookie + 1);
-  EXPECT_EQ(from_client(of_client), Verdict::drop);
-  expect_reset_for(of_client);
-  const SegmentToSend of_backend = from_backend_segment(777001, 1001);
-  EXPECT_EQ(from_backend(of_backend), Verdict::drop);
-  expect_reset_for(of_backend);
+  expect_both_ends_reset(cookie);
   ++client.port;
   EXPECT_EQ(from_client(from_client_segment(1001, cookie + 1)), Verdict::pass);
   EXPECT_EQ(from_client(syn()), Verdict::pass);
